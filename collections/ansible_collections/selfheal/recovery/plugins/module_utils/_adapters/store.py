@@ -15,7 +15,7 @@ Document = Mapping[str, Any]
 
 
 class StateError(RecoveryError):
-    """State could not be read or written. Whoever meets it refuses to act (``state_unreadable``)."""
+    """State could not be read or written; ``store_errors`` has a class for each way. Whoever meets it refuses to act (``state_unreadable``)."""
 
     reason = "state_unreadable"
 
@@ -57,7 +57,8 @@ class Store(Protocol):
         """Load, run ``function``, write what it returns and append its events in one commit; returns its answer.
 
         ``function`` is pure: on a conflict it runs again on what is there then. A ``Change`` with neither documents nor events writes nothing.
-        When ``function`` raises, nothing is written.
+        When ``function`` raises, nothing is written. Only documents of ``scopes`` can be written, because only those were read: others, and
+        what is no JSON object, raise ``BadInput``.
         """
 
     def scopes(self) -> list[str]:

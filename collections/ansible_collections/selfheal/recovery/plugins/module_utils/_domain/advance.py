@@ -34,9 +34,7 @@ def advance(world: World, session_ids: Mapping[str, str], results: Mapping[str, 
     return world, answers
 
 
-def _advance(
-    world: World, key: str, service: Service, session: Session, results: Mapping[str, StepResult], now: datetime
-) -> tuple[World, dict[str, Answer]]:
+def _advance(world: World, key: str, service: Service, session: Session, results: Mapping[str, StepResult], now: datetime) -> tuple[World, dict[str, Answer]]:
     environment_name = key.split("/")[0]
     environment = world.environments[environment_name]
     over = now >= from_text(session.deadline)
@@ -68,9 +66,7 @@ def _lost(world: World, key: str, session: Session, results: Mapping[str, StepRe
     attempts = {name: next_step(attempt, results.get(name))[0] for name, attempt in session.attempts.items()}
     world = world.with_service(key, replace(world.services[key], session=replace(session, attempts=attempts)))
     detail = f"the lease of {session.id} ran out at {session.expires_at}"
-    return world, {
-        name: Answer(instance_scope(key, name), REFUSED, "lease_expired", detail, "refused", session.id) for name in session.attempts
-    }
+    return world, {name: Answer(instance_scope(key, name), REFUSED, "lease_expired", detail, "refused", session.id) for name in session.attempts}
 
 
 def _answer_of(attempt: Attempt, result: StepResult | None) -> StepResult | None:

@@ -50,9 +50,7 @@ def settle_session(world: World, key: str, session: Session, results: Mapping[st
     return world.with_environment(environment_name, replace(environment, sessions=places)), answers
 
 
-def _apply(
-    service: Service, key: str, session: Session, name: str, attempt: Attempt, conclusion: Conclusion, now: datetime
-) -> tuple[Service, list[Event]]:
+def _apply(service: Service, key: str, session: Session, name: str, attempt: Attempt, conclusion: Conclusion, now: datetime) -> tuple[Service, list[Event]]:
     """Write what an attempt came to into its instance."""
     instance = service.instance(name)
     if conclusion.outcome == NOT_STARTED:
@@ -68,9 +66,7 @@ def _apply(
         detail=conclusion.detail[:500],
     )
     instance = replace(instance, records=(*instance.records, record)[-RECORDS_KEPT:], provisional=None)
-    cause = Cause(
-        now, str(instance_scope(key, name)), service.threshold(RECOVERY), conclusion.reason or attempt.reason, session.triggered_by, session.id
-    )
+    cause = Cause(now, str(instance_scope(key, name)), service.threshold(RECOVERY), conclusion.reason or attempt.reason, session.triggered_by, session.id)
     if conclusion.outcome == RECOVERED:
         instance = replace(instance, provisional=Provisional(session.id, to_text(now), attempt.policy.proven_after_s), cooling_until="")
         events = [event(service.with_instance(name, instance), key, session, name, "recovered", attempt.reason, now)]

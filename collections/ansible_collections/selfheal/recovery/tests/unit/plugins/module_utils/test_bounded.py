@@ -11,11 +11,12 @@ import pytest
 
 hypothesis = pytest.importorskip("hypothesis")
 
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.inputs import Inputs  # noqa: E402
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.policy import DAY, HOUR, MINUTE, Policy  # noqa: E402
 from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.paper import Paper, always, never  # noqa: E402
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
 
 CYCLE = 5 * MINUTE
 BOUND = 7 * DAY

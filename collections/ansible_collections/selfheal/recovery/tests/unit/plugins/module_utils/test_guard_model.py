@@ -10,14 +10,15 @@ import pytest
 
 hypothesis = pytest.importorskip("hypothesis")
 
+from hypothesis import settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule  # noqa: E402
+
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain import operator as person  # noqa: E402
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.policy import Policy  # noqa: E402
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.scope import Scope  # noqa: E402
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.times import from_text, to_text  # noqa: E402
 from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.paper import KEY, Paper, sessions_of, step_result  # noqa: E402
-from hypothesis import settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule  # noqa: E402
 
 NAMES = ("web1", "web2", "web3")
 VERDICTS = ("healthy", "degraded", "unhealthy", "unknown")

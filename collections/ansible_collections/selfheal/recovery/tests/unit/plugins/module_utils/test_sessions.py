@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain import operator as person
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.decide import PATIENT
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors import BadInput

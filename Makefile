@@ -1,0 +1,85 @@
+# Copyright (c) selfheal.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+#
+# The project's vocabulary. Every target does its own set-up; nothing needs an activated environment.
+
+COLLECTION := collections/ansible_collections/selfheal/recovery
+BIN := $(CURDIR)/.venv/bin
+READY := .venv/.ready
+# Some tools start others by name.
+WITH_TOOLS := PATH="$(BIN):$$PATH"
+PYTEST := $(BIN)/pytest
+YAML := $(wildcard *.yml .yamllint .ansible-lint .github playbooks roles inventories tests) $(COLLECTION)
+
+# Ansible ignores the ansible.cfg of a directory that everybody may write to, unless it is named.
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+.DEFAULT_GOAL := help
+.PHONY: help venv lint lint-python lint-types lint-yaml lint-shell lint-ansible unit property sanity units house lab lab-test e2e molecule docs-lint changelog-lint test clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(READY) ## Make .venv with Ansible, the selfheal command and the development tools
+
+$(READY): pyproject.toml $(COLLECTION)/galaxy.yml tests/setup/venv.sh tests/setup/find_python.sh
+	@sh tests/setup/venv.sh
+	@touch $@
+
+lint: lint-python lint-types lint-yaml lint-shell lint-ansible ## Check style and types, all five
+
+lint-python: venv ## Check Python's style: ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lint-types: venv ## Check Python's types: mypy, strict
+	$(BIN)/mypy
+
+lint-yaml: venv ## Check YAML: yamllint
+	$(BIN)/yamllint --strict $(YAML)
+
+lint-shell: venv ## Check shell scripts: shellcheck
+	$(BIN)/shellcheck .ci/run tests/setup/*.sh
+
+lint-ansible: venv ## Check playbooks and roles: ansible-lint, profile production
+	$(WITH_TOOLS) $(BIN)/ansible-lint --offline
+
+unit: venv ## Run the unit tests (no root, no engine, no network)
+	$(PYTEST) $(COLLECTION)/tests/unit
+
+property: venv ## Run only the property tests of the domain
+	$(PYTEST) $(COLLECTION)/tests/unit -m property
+
+sanity: venv ## Run ansible-test sanity without containers
+	$(BIN)/python -m tests.setup.run_ansible_test sanity
+
+units: venv ## Run the unit tests as ansible-test runs them
+	$(BIN)/python -m tests.setup.run_ansible_test units
+
+house: venv ## Test the checkout itself: front doors, configuration, wheel
+	$(PYTEST) tests/setup
+
+lab: venv ## Install what the lab of real hosts needs on this machine (Debian or Ubuntu, root)
+	@sh tests/setup/machine.sh
+
+lab-test: lab ## Test the lab itself
+	$(PYTEST) tests/lab
+
+e2e: lab ## Run playbooks against real hosts with real faults
+	$(PYTEST) tests/e2e
+
+molecule: lab ## Run the roles' scenarios on the lab's hosts
+	$(BIN)/python -m tests.setup.run_molecule $(ARGS)
+
+docs-lint: venv ## Check the documentation of modules and roles
+	$(WITH_TOOLS) $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --disallow-unknown-collection-refs $(COLLECTION)
+
+changelog-lint: venv ## Check the changelog and its fragments
+	cd $(COLLECTION) && $(BIN)/antsibull-changelog lint
+
+test: ## Run everything and sum it up (what CI runs)
+	@MAKE="$(MAKE)" sh tests/setup/all.sh lint docs-lint changelog-lint units house sanity lab-test e2e molecule
+
+clean: ## Remove what was made here: environment, caches, test output
+	rm -rf .venv .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist $(COLLECTION)/tests/output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

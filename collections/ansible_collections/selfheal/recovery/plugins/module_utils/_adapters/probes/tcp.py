@@ -1,0 +1,47 @@
+# Copyright (c) selfheal.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Does the service accept a connection?"""
+
+from __future__ import annotations
+
+import time
+
+from ..._domain.errors import BadInput
+from ..._domain.verdict import FAILED, HEALTHY
+from .kind import Context, Kind, Option, Result, Unmeasured
+from .reach import Failed, Silent, connect
+
+
+def measure(context: Context) -> Result:
+    """Connect, and hang up."""
+    host, port = context.options["host"], context.options["port"]
+    began = time.monotonic()
+    try:
+        connect(host, port, context.deadline).close()
+    except Failed as problem:
+        return Result(FAILED, f"{host}:{port}: {problem}")
+    except Silent as silence:
+        if context.cut_short:
+            raise Unmeasured(f"{host}:{port}: the measurement's deadline came before an answer") from silence
+        return Result(FAILED, f"{host}:{port}: {silence}")
+    except Unmeasured as problem:
+        raise Unmeasured(f"{host}:{port}: {problem.message}") from problem
+    latency_ms = round(1000 * (time.monotonic() - began))
+    return Result(HEALTHY, f"{host}:{port} accepted a connection in {latency_ms} ms", {"latency_ms": latency_ms})
+
+
+def _check_port(port: int) -> None:
+    if not 0 < port < 65536:
+        raise BadInput(f"expected a port from 1 to 65535, found {port}")
+
+
+def _check_host(host: str) -> None:
+    if not host or not host.isprintable() or " " in host:
+        raise BadInput(f"expected the host of a tcp probe to be a name or an address, found {host!r:.100}")
+
+
+KIND = Kind(
+    name="tcp",
+    measure=measure,
+    options={"host": Option("str", default="localhost", check=_check_host), "port": Option("int", required=True, check=_check_port)},
+)
