@@ -11,7 +11,7 @@ from typing import Any, Iterable, Mapping
 from .advice import needs_person, next_commands
 
 _LONGEST = 500
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$-])")
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
 def summarize(
@@ -131,4 +131,9 @@ def _breaker(status: Mapping[str, Any]) -> str:
 
 
 def _escape(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", plain(text))
+    """``text`` as one line that shows as it is: neither Markdown nor HTML nor a table's next cell."""
+    line = plain(text)
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        line = line.replace(character, entity)
+    line = _MARKDOWN.sub(r"\\\g<0>", line)
+    return "\\" + line if line.startswith(("#", "-", "+", "=")) else line

@@ -276,7 +276,8 @@ def _flat(cls: type[Decoded], data: Mapping[str, Any], **decoded: Any) -> Decode
     for name, value in data.items():
         if name not in kinds:
             raise ValueError(f"{name!r} is not a part of it")
-        if name not in decoded and type(value) is not plain.get(kinds[name]):
+        expected = plain.get(kinds[name], ())
+        if name not in decoded and (not isinstance(value, expected) or isinstance(value, bool) != (expected is bool)):
             raise ValueError(f"{name!r} should be {kinds[name]}, found {value!r:.80}")
     return cls(**{**data, **decoded})
 

@@ -119,14 +119,26 @@ def _event_row(event: Event) -> tuple[str, ...]:
     return (event.timestamp, event.scope, event.track, event.action, counted, event.triggered_by, event.reason, event.session_id)
 
 
+# Columns of the history, and where they come from.
+_HISTORY = {
+    "started": "started_at",
+    "scope": "scope",
+    "outcome": "outcome",
+    "rung": "rung",
+    "reason": "reason",
+    "by": "triggered_by",
+    "session": "session_id",
+    "detail": "detail",
+}
+
+
 def _history(call: _Call) -> int:
     view = call.guard.view(call.target().scope or NOBODY)
     records = view.history() if call.track != DEPLOYMENT else []
     if call.options.json:
         say_json(records)
     elif records:
-        columns = ("started_at", "scope", "outcome", "rung", "reason", "triggered_by", "session_id", "detail")
-        table([name.split("_")[0] if name != "triggered_by" else "by" for name in columns], ([record[name] for name in columns] for record in records))
+        table(tuple(_HISTORY), ([record[name] for name in _HISTORY.values()] for record in records))
     else:
         say(f"no recovery attempts of {harmless(view.scope)}")
     if not view.known:

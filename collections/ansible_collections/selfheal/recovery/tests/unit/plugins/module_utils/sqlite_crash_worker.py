@@ -40,7 +40,7 @@ def main(path, moment):
     sqlite._connect = traced
     sys.addaudithook(lambda name, dummy: fate() if name in TOUCHING else None)
     store = sqlite.SqliteStore(path)
-    for dummy in range(3):
+    for _dummy in range(3):
         store.transact([SCOPE], increment)
     store.close()
 

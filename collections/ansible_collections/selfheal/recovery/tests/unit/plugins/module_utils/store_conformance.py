@@ -276,7 +276,7 @@ class StoreConformance:
         assert answer == len(calls)  # run once: it was first; run again: it was second
 
     def test_threads_that_share_a_store_lose_nothing(self, store):
-        threads = [threading.Thread(target=lambda: [store.transact([WEB], incremented) for dummy in range(20)]) for dummy in range(4)]
+        threads = [threading.Thread(target=lambda: [store.transact([WEB], incremented) for _dummy in range(20)]) for _dummy in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -286,12 +286,12 @@ class StoreConformance:
 
     def test_many_processes_lose_nothing(self, store, url):
         total = self.writers * self.increments
-        finish([start(url, "increment", self.increments) for dummy in range(self.writers)])
+        finish([start(url, "increment", self.increments) for _dummy in range(self.writers)])
         assert count_of(store) == total
         assert [found.failure_count for found in store.events(limit=ALL)] == list(range(1, total + 1))
 
     def test_processes_that_create_the_store_together_agree_on_it(self, url):
-        answers = finish([start(url, "create") for dummy in range(self.writers)])
+        answers = finish([start(url, "create") for _dummy in range(self.writers)])
         store = open_store(url)
         assert set(answers) == {store.store_id()}
         assert count_of(store) == self.writers
@@ -299,12 +299,12 @@ class StoreConformance:
 
     def test_an_operators_reset_halfway_stands(self, store, url):
         half = max(2, self.writers // 5)
-        writers = [start(url, "increment", self.increments) for dummy in range(half)]
+        writers = [start(url, "increment", self.increments) for _dummy in range(half)]
         deadline = time.monotonic() + 30
         while count_of(store) < self.increments and time.monotonic() < deadline:
             time.sleep(0.002)
         put(store, {WEB: {"count": 0}}, [event(action="close")])
-        writers += [start(url, "increment", self.increments) for dummy in range(half)]
+        writers += [start(url, "increment", self.increments) for _dummy in range(half)]
         finish(writers)
         actions = [found.action for found in store.events(limit=ALL)]
         assert actions.count("increment") == 2 * half * self.increments
@@ -315,7 +315,7 @@ class StoreConformance:
     def test_killed_writers_leave_a_state_that_agrees_with_itself(self, store, url):
         chance = random.Random(20261123)
         store.store_id()
-        for dummy in range(self.kills):
+        for _dummy in range(self.kills):
             before = count_of(store)
             process = start(url, "increment", ALL)
             process.stdout.readline()  # it has begun
@@ -328,7 +328,7 @@ class StoreConformance:
     # Time.
 
     def test_time_never_goes_backwards(self, store, other):
-        moments = [snapshot.now for dummy in range(10) for snapshot in (store.read([]), other.transact([WEB], lambda found: Change({WEB: {}}, answer=found)))]
+        moments = [snapshot.now for _dummy in range(10) for snapshot in (store.read([]), other.transact([WEB], lambda found: Change({WEB: {}}, answer=found)))]
         assert moments == sorted(moments)
 
     # Giving back.

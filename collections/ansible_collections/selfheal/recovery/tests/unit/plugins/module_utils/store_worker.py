@@ -23,7 +23,7 @@ def main(url, command, number="1"):
     store = open_store(url, deadline=30)
     if command == "create":
         print(store.store_id())
-    for dummy in range(int(number)):
+    for _dummy in range(int(number)):
         count = store.transact([SCOPE], increment)
         if command == "increment":
             print(count, flush=True)

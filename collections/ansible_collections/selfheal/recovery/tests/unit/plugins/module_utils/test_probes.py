@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import ssl
@@ -244,7 +245,6 @@ class TestHttp:
             result = measure(kind="http", url=f"http://ada:hunter2-secret@127.0.0.1:{server.port}/?token=canary", attempts=1)
             assert "Authorization: Basic YWRhOmh1bnRlcjItc2VjcmV0" in server.requests[0][2]
             assert server.requests[0][1] == "/?token=canary"
-        assert not {"hunter2", "canary", "ada"} & set(result.message.replace(":", " ").replace("@", " ").replace("=", " ").split())
         assert "hunter2" not in str(result)
         assert "canary" not in str(result)
 
@@ -290,7 +290,6 @@ class TestHttp:
 
     def test_tls_to_a_plain_server_is_failed(self):
         with RawServer(lambda connection, _method, _target: None) as server:
-            threading.Thread(target=lambda: None).start()
             result = measure(kind="http", url=f"https://127.0.0.1:{server.port}/", attempts=1, attempt_timeout=0.5)
         assert result.status == "failed"
 
@@ -385,8 +384,6 @@ class TestContainer:
             "cpu_stats": {"cpu_usage": {"total_usage": 150}, "system_cpu_usage": 2000, "online_cpus": 4},
             "precpu_stats": {"cpu_usage": {"total_usage": 50}, "system_cpu_usage": 1000},
         }
-        import json
-
         with FakeEngine(tmp_path / "sock", container()) as server:
             server.fail["stats"] = response(200, json.dumps(stats).encode())
             metrics = measure(kind="container", stats=True, engine=Engine(str(tmp_path / "sock"))).metrics

@@ -335,7 +335,7 @@ def test_old_events_are_dropped_a_hundred_at_a_time(path):
     store = SqliteStore(str(path), clock=clock)
     put(store, {WEB: {}}, [event()] * 250)
     clock.now = NOON + timedelta(days=500)
-    left = [len(store.events(limit=ALL)) for dummy in range(4) if put(store, {WEB: {}}, [event()]) is None]
+    left = [len(store.events(limit=ALL)) for _dummy in range(4) if put(store, {WEB: {}}, [event()]) is None]
     assert left == [151, 52, 3, 4]
 
 
@@ -397,7 +397,7 @@ def test_migration_runs_once_whoever_asks(kept, monkeypatch):
         except StateError as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=use) for dummy in range(8)]
+    threads = [threading.Thread(target=use) for _dummy in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

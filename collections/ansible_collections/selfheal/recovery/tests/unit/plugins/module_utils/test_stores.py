@@ -14,8 +14,8 @@ from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors i
 @pytest.mark.parametrize(
     ("url", "path"),
     [
-        ("sqlite:///state.db", "/work/state.db"),
-        ("sqlite:///below/state.db", "/work/below/state.db"),
+        ("sqlite:///state.db", "/project/state.db"),
+        ("sqlite:///below/state.db", "/project/below/state.db"),
         ("sqlite:///../state.db", "/state.db"),
         ("sqlite:////srv/state.db", "/srv/state.db"),
         ("sqlite:////srv/with space%20.db", "/srv/with space%20.db"),
@@ -26,7 +26,7 @@ from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors i
 )
 def test_three_slashes_are_relative_and_four_absolute(monkeypatch, url, path):
     monkeypatch.setenv("HOME", "/home/me")
-    monkeypatch.setattr(os, "getcwd", lambda: "/work")
+    monkeypatch.setattr(os, "getcwd", lambda: "/project")
     store = open_store(url, deadline=3.0)
     assert isinstance(store, SqliteStore)
     assert store.path == path
