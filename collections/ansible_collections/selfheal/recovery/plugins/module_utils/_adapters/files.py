@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from .._domain.errors import RecoveryError
@@ -21,14 +22,13 @@ class NotPrivate(RecoveryError):
 def private_directory(path: Path) -> Path:
     """``path``, made with mode 0700 when it is missing (its parents with 0755); raises ``NotPrivate``."""
     try:
-        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        path.mkdir(mode=0o700)
-    except FileExistsError:
-        pass
+        with suppress(FileExistsError):
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            path.mkdir(mode=0o700)
+        check_private(path)
     except OSError as error:
         advice = "Run this as root (become: true), or name a directory that you may write to with guard_dir"
         raise NotPrivate(f"the directory {path} cannot be made: {error.strerror or error}", advice) from error
-    check_private(path)
     return path
 
 

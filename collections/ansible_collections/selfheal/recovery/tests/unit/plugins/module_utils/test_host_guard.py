@@ -294,5 +294,7 @@ class TestUnreadable:
 
     def test_directory_that_cannot_be_made_says_so(self, tmp_path):
         (tmp_path / "file").write_text("")
-        with pytest.raises(NotPrivate, match="cannot be made"):
-            act(HostGuard(tmp_path / "file" / "host", FakeClock()))
+        (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+        for parent in ("file", "dangling"):
+            with pytest.raises(NotPrivate, match="cannot be"):
+                act(HostGuard(tmp_path / parent / "host", FakeClock()))
