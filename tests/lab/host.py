@@ -69,7 +69,7 @@ class Host:
         """What the host's own `docker` command prints."""
         return self.run(["docker", *args]).stdout.strip()
 
-    def engine(self, timeout: float = 60) -> DockerClient:
+    def engine(self, timeout: int = 60) -> DockerClient:
         """The Docker SDK's client on this host's engine."""
         from docker import DockerClient
 

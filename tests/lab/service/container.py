@@ -49,10 +49,8 @@ def run(
     with `network_mode="host"`. `options` go to `containers.run` of the Docker SDK.
     """
     shared = network_mode == "host"
-    return engine.containers.run(
-        image,
+    settings: dict[str, Any] = dict(
         name=name,
-        detach=True,
         environment={"SERVICE_NAME": name, "PORT": str(port if shared else CONTAINER_PORT)} | dict(environment or {}),
         ports={} if shared else {f"{CONTAINER_PORT}/tcp": (address, port)},
         volumes={str(faults_dir): {"bind": "/faults", "mode": "rw"}},
@@ -62,3 +60,5 @@ def run(
         network_mode=network_mode,
         **options,
     )
+    container: Container = engine.containers.run(image, detach=True, **settings)
+    return container

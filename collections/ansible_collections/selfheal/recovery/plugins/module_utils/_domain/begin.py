@@ -126,6 +126,8 @@ def _begin_session(
     name = chosen[0].scope.environment
     environment = world.environments[name]
     policy = chosen[0].policy
+    # A rung is verified for up to twice the start period in one call, during which nobody renews the lease.
+    lease_s = policy.lease_s + int(2 * max(seen.start_period_s for seen in chosen))
     serving = any(seen.verdict != UNKNOWN and seen.ladder != UNHEALTHY for seen in seen_here) or _others_serve(service, seen_here, now)
     attempts = {}
     for position, seen in enumerate(chosen):
@@ -147,9 +149,9 @@ def _begin_session(
         holder=request.holder,
         triggered_by=request.inputs.triggered_by,
         begun_at=to_text(now),
-        expires_at=to_text(now + timedelta(seconds=policy.lease_s)),
+        expires_at=to_text(now + timedelta(seconds=lease_s)),
         deadline=to_text(now + timedelta(seconds=policy.session_deadline_s)),
-        lease_s=policy.lease_s,
+        lease_s=lease_s,
         attempts=attempts,
     )
     events = [event(service, key, session, instance, "attempt_begun", attempt.reason, now) for instance, attempt in attempts.items()]

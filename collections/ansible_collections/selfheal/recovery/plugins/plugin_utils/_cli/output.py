@@ -13,7 +13,6 @@ from typing import Any, Iterable, Sequence
 from ...module_utils._domain.errors import RecoveryError
 from .words import harmless
 
-
 _WHOLE = 2  # columns at the left that are never broken: times, scopes and names are there to be copied
 
 
@@ -50,11 +49,8 @@ def export(path: str, answer: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table: drawn by rich on a terminal, else plain columns. A column in which nothing stands is left out."""
+    """Print a table: plain columns, the same ones always; on a terminal drawn by rich, without those in which nothing stands."""
     cells = [[harmless("" if cell is None else cell) for cell in row] for row in rows]
-    filled = [any(column) for column in zip(*cells, strict=True)]
-    columns = [name for name, keep in zip(columns, filled, strict=True) if keep]
-    cells = [[cell for cell, keep in zip(row, filled, strict=True) if keep] for row in cells]
     if not (sys.stdout.isatty() and _drawn(columns, cells)):
         _plain(columns, cells)
 
@@ -92,10 +88,11 @@ def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     except ImportError:  # the collection without its wheel
         return False
     drawing = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for position, column in enumerate(columns):
-        drawing.add_column(column, overflow="fold", no_wrap=position < _WHOLE)
+    filled = [position for position in range(len(columns)) if any(row[position] for row in rows)]
+    for position in filled:
+        drawing.add_column(columns[position], overflow="fold", no_wrap=position < _WHOLE)
     for row in rows:
-        drawing.add_row(*(Text(cell) for cell in row))
+        drawing.add_row(*(Text(row[position]) for position in filled))
     Console(markup=False, highlight=False, emoji=False).print(drawing)
     return True
 

@@ -73,7 +73,7 @@ def _probe(data: Mapping[str, Any]) -> Probe:
         allowed = ", ".join([*COMMON, *kind.options])
         raise BadInput(f"a probe of kind {kind.name} has no option {unknown[0]!r:.80}", f"It has {allowed}")
     where = f"probe {given.get('name', kind.name)!r:.80}"
-    common = {name: _value(where, name, option, given.get(name)) for name, option in COMMON.items()}
+    common = {name: _value(where, name, option, given.get(name)) for name, option in COMMON.items() if name != "kind"}
     name = common["name"] or kind.name
     if len(name) > _LONGEST_NAME or not name.isprintable():
         raise BadInput(f"expected the name of a probe: up to {_LONGEST_NAME} printable characters, found {name!r:.120}")

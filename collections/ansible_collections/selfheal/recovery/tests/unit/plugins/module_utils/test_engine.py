@@ -109,7 +109,6 @@ def test_path_may_be_given_plainly(path):
     assert Engine(str(path)).path == str(path)
 
 
-
 def dribbles(header):
     def answer(connection, _method, _target):
         connection.sendall(header)

@@ -9,6 +9,7 @@ import os
 import time
 
 import pytest
+
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.evidence import EvidenceStore
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.scope import Scope
 from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.servers import FakeClock, FakeEngine, container, frame
@@ -23,7 +24,9 @@ class Scene:
         self.bench = Bench(path)
         self.guard = path / "guard"
         self.guard.mkdir(mode=0o700)
-        self.inspect = container(Config={"Env": SECRETS, "Cmd": ["run", "--password", "hunter2-secret"]}, State={"Health": {"Log": [{"Output": "key-line-one"}]}})
+        self.inspect = container(
+            Config={"Env": SECRETS, "Cmd": ["run", "--password", "hunter2-secret"]}, State={"Health": {"Log": [{"Output": "key-line-one"}]}}
+        )
         self.engine: FakeEngine = self.bench.start(self.inspect)
 
     def capture(self, session="recovery-20260101T000000Z-0123abcd", scope=SCOPE, seconds=3.0, **options):

@@ -243,7 +243,7 @@ class TestUnreadable:
         assert refused(guard_at(place)).reason == "guard_unreadable"
 
     @pytest.mark.parametrize(
-        "text", ["", "{", '{"version": 1, "store_id": "%s"}' % MINE, '{"version": 1, "store_id": "%s", "token": "x"}' % MINE, '{"version": 9}']
+        "text", ["", "{", json.dumps({"version": 1, "store_id": MINE}), json.dumps({"version": 1, "store_id": MINE, "token": "x"}), '{"version": 9}']
     )
     def test_corrupt_token_file_is_refused(self, place, text):
         act(guard_at(place))
@@ -273,7 +273,7 @@ class TestUnreadable:
     def test_directory_of_somebody_else_is_refused_with_the_remedy(self, place):
         place.mkdir(parents=True, mode=0o700)
         os.chown(place, 12345, 12345)
-        with pytest.raises(NotPrivate, match="12345.*chown"):
+        with pytest.raises(NotPrivate, match=r"12345.*chown"):
             act(guard_at(place))
 
     def test_link_in_its_place_is_refused(self, place, tmp_path):

@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.engine.client import Engine
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.host_guard import HostGuard
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.prober import Prober
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.probes import reach, registry
-from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.probes.kind import Kind, Option, Result
+from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.probes.kind import Kind, Option
+from ansible_collections.selfheal.recovery.plugins.module_utils._domain.fence import Fence
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.scope import Scope
 from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.servers import ID, FakeClock, FakeEngine, RawServer, container, says
 from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.test_fence import MINE, fence_of
@@ -57,6 +59,11 @@ def bench(tmp_path):
 
 def http(server, **options):
     return {"kind": "http", "url": f"http://127.0.0.1:{server.port}/", "attempts": 1, **options}
+
+
+def hang(engine):
+    engine.stopped.wait(30)
+    return b""
 
 
 def statuses(measured):
@@ -152,7 +159,7 @@ class TestDeadline:
     def test_hung_image_call_costs_only_the_digest(self, bench):
         engine = bench.start(container())
         real = engine._answer
-        engine._answer = lambda path, call, query: engine.stopped.wait(30) if path.startswith("/images/") else real(path, call, query)
+        engine._answer = lambda path, call, query: hang(engine) if path.startswith("/images/") else real(path, call, query)
         began = time.monotonic()
         measured = bench.measure(*ENGINE, seconds=1.0)
         assert time.monotonic() - began < 1.8
@@ -242,8 +249,6 @@ class TestWarnings:
         assert any("no action can be taken" in warning for warning in measured.health.warnings)
 
     def test_guard_that_acted_is_told(self, bench):
-        from ansible_collections.selfheal.recovery.plugins.module_utils._domain.fence import Fence
-
         bench.start(container())
         with HostGuard(Path(bench.path / "guard"), FakeClock()).acting(Fence.parse(fence_of()), "x", 1):
             pass

@@ -272,6 +272,12 @@ def test_lease_is_renewed_before_every_rung():
     assert paper.monitor("unhealthy").reason == "lease_held"
 
 
+def test_lease_outlasts_the_verification_of_a_slow_starter():
+    paper = Paper()
+    begun = paper.begin(paper.see("web1", "unhealthy", start_period_s=600))
+    assert begun["web1"].fence["not_after"]["seconds"] == 100 + 600 + 2 * 600
+
+
 def test_session_deadline_ends_the_ladder():
     paper = Paper(Policy(session_deadline_s=MINUTE))
     begun = paper.begin(paper.see("web1", "unhealthy"))

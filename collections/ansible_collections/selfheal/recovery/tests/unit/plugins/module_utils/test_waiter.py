@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.prober import Measurement
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.waiter import Waiter, until_stable
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.verdict import Check, Health

@@ -218,6 +218,16 @@ def test_table_on_a_terminal_is_drawn_without_obeying_markup(monkeypatch: pytest
     assert "[bold red]:boom:[/] \\x1b[2J" in text
 
 
+def test_table_on_a_narrow_terminal_keeps_times_and_scopes_whole(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("rich")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "60")
+    output.table(("time", "scope", "reason", "session"), [("2026-11-23T20:47:34.122Z", "production/web", "because " * 9, "")])
+    text = capsys.readouterr().out
+    assert "2026-11-23T20:47:34.122Z  production/web" in text
+    assert "session" not in text
+
+
 @pytest.mark.parametrize("text", ["\x00", "\x1b", "\u202e", "\n", "\ud800", "\x7f", "\u2028"])
 def test_nothing_unprintable_is_shown(text: str) -> None:
     assert harmless(f"a{text}b").isprintable()
