@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ..lab import Lab
-from ..lab.conftest import machine
+from tests.lab import Lab
+from tests.lab.conftest import machine
+
 from .site import Site, load_images
 
 __all__ = ["machine"]

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..lab import Lab, LabError
+from tests.lab import Lab, LabError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.prefix, "bin")

@@ -16,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..lab import Host, Lab, service, wait
+from tests.lab import Host, Lab, service, wait
+
 from .runs import BIN, CHECKOUT, RUN_SECONDS, Run, Started, environment
 
 GUARD = "/var/lib/selfheal"
@@ -111,7 +112,9 @@ class Site:
         """The URL of a state store of this test."""
         return f"sqlite:///{self.directory / name / 'state.db'}"
 
-    def deploy(self, name: str, hosts: int | Sequence[int] = 1, *, start: bool = True, options: Mapping[str, Any] | None = None, **given: Any) -> list[Instance]:
+    def deploy(
+        self, name: str, hosts: int | Sequence[int] = 1, *, start: bool = True, options: Mapping[str, Any] | None = None, **given: Any
+    ) -> list[Instance]:
         """A service with one instance on each of the first `hosts` hosts, or on those of these numbers; `given` are its `recovery_` variables."""
         numbers = range(hosts) if isinstance(hosts, int) else hosts
         port = FIRST_PORT + len(self.instances)
@@ -129,8 +132,7 @@ class Site:
         return made
 
     def write_inventory(self) -> None:
-        hosts = {each.name: (self.lab.hosts.index(next(h for h in self.lab.hosts if h.name == each.host.name)), each.variables) for each in self.instances.values()}
-        self.lab.write_inventory(self.inventory, hosts)
+        self.lab.write_inventory(self.inventory, {each.name: (each.host.number - 1, each.variables) for each in self.instances.values()})
 
     def rung(self, name: str, *tasks: Mapping[str, Any]) -> str:
         """A rung that a site brings itself: a role in a collection of its own. Returns its name for the ladder."""

@@ -1,7 +1,7 @@
 # Copyright (c) selfheal.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # ruff: noqa: INP001 - module_utils itself is Ansible's namespace, and has no __init__.py
-"""What the modules share: pieces of their argument specifications, the objects made of them, and the one place where an exception becomes a failure.
+"""What the modules that work on an instance share: pieces of their argument specifications, and the objects made of them.
 
 A check of arguments that needs no host happens here too, so that the action plugins fail early and alike.
 """
@@ -9,7 +9,7 @@ A check of arguments that needs no host happens here too, so that the action plu
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Mapping
 
 from ._adapters.engine.client import Engine
 from ._adapters.engine.transport import DEFAULT_ADDRESS
@@ -18,15 +18,14 @@ from ._adapters.host_guard import HostGuard
 from ._adapters.prober import MODULE_DEADLINE, Prober
 from ._adapters.probes.registry import parse, suboptions
 from ._adapters.rung import Rung, Step
-from ._domain.errors import BadInput, RecoveryError
+from ._domain.errors import BadInput
 from ._domain.fence import Fence
 from ._domain.scope import Scope
 from ._domain.timing import STABLE_WINDOW, STARTUP_GRACE, VERIFY_TIMEOUT
+from ._finish import Spec
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-
-Spec = dict[str, dict[str, Any]]
 
 
 def instance_spec() -> Spec:
@@ -129,13 +128,3 @@ def act(module: AnsibleModule, step: Step) -> dict[str, Any]:
     if module._diff:
         result["diff"] = {"before": before, "after": after}
     return result
-
-
-def finish(module: AnsibleModule, function: Callable[[], Mapping[str, Any]]) -> None:
-    """End the module with what ``function`` returns; an expected failure ends it with ``msg`` and ``reason``."""
-    try:
-        result = function()
-    except RecoveryError as error:
-        module.fail_json(msg=str(error), reason=error.reason)
-    else:
-        module.exit_json(**result)

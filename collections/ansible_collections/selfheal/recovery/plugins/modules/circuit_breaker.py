@@ -160,7 +160,7 @@ from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.stores
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain import operator as person
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.breaker import DEPLOYMENT, RECOVERY
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors import BadInput
-from ansible_collections.selfheal.recovery.plugins.module_utils._module import Spec, finish
+from ansible_collections.selfheal.recovery.plugins.module_utils._finish import Spec, finish
 
 PAUSES = ("paused", "resumed")
 

@@ -228,7 +228,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.guard_commands import EVENTS_SHOWN, Guard
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.guard_target import NOBODY
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.stores import open_store, resolve_url
-from ansible_collections.selfheal.recovery.plugins.module_utils._module import Spec, finish
+from ansible_collections.selfheal.recovery.plugins.module_utils._finish import Spec, finish
 
 
 def argument_spec() -> Spec:

@@ -133,7 +133,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.container_restart import ContainerRestart
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors import BadInput
-from ansible_collections.selfheal.recovery.plugins.module_utils._module import Spec, act, acting_spec, finish
+from ansible_collections.selfheal.recovery.plugins.module_utils._finish import Spec, finish
+from ansible_collections.selfheal.recovery.plugins.module_utils._module import act, acting_spec
 
 
 def argument_spec() -> Spec:

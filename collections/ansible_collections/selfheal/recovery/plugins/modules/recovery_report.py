@@ -113,7 +113,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.reports import default_directory, write
-from ansible_collections.selfheal.recovery.plugins.module_utils._module import Spec, finish
+from ansible_collections.selfheal.recovery.plugins.module_utils._finish import Spec, finish
 
 
 def argument_spec() -> Spec:

@@ -196,7 +196,7 @@ from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.stores
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.decide import REPAIR
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.inputs import DOORS, REASONS_TO_ACT
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.verdict import UNKNOWN, VERDICTS
-from ansible_collections.selfheal.recovery.plugins.module_utils._module import Spec, finish
+from ansible_collections.selfheal.recovery.plugins.module_utils._finish import Spec, finish
 
 
 def argument_spec() -> Spec:

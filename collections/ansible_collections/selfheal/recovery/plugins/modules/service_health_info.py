@@ -242,7 +242,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.waiter import until_stable
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.verdict import HEALTHY, for_ladder
-from ansible_collections.selfheal.recovery.plugins.module_utils._module import Spec, finish, instance_spec, prober_of
+from ansible_collections.selfheal.recovery.plugins.module_utils._finish import Spec, finish
+from ansible_collections.selfheal.recovery.plugins.module_utils._module import instance_spec, prober_of
 
 
 def argument_spec() -> Spec:

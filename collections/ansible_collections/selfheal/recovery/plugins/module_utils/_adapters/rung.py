@@ -131,7 +131,7 @@ class Rung:
             self.step.check(inspect)
             return inspect, self.evidence_seconds + self.step.needs_s(self.engine, inspect)
         except EngineFailure as error:
-            raise Declined(NOT_STARTED, error.reason, str(error)) from error
+            raise Declined(NOT_STARTED, error.reason, str(error)) from None
 
     def _act(self, held: Held) -> Outcome:
         try:

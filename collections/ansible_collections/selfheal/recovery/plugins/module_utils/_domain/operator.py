@@ -13,6 +13,7 @@ from typing import Callable
 
 from . import breaker
 from .breaker import DEPLOYMENT, RECOVERY, TRACKS, Cause, Track
+from .decide import pause_holds
 from .errors import BadInput
 from .events import Event
 from .policy import DAY
@@ -121,7 +122,7 @@ def pause_service(service: Service, order: Order, seconds: float) -> tuple[Servi
 def resume_service(service: Service, order: Order) -> tuple[Service, list[Event]]:
     """End a pause of a service or of one of its instances before its time."""
     paused = service.instance(order.scope.instance).pause if order.scope.instance else service.pause
-    if paused is None:
+    if paused is None or not pause_holds(paused, order.now):
         return service, []
     return _with_pause(service, order, None), [_event(order, "resumed", _cause(service, order, RECOVERY))]
 
@@ -134,7 +135,7 @@ def pause_environment(environment: Environment, name: str, order: Order, seconds
 
 def resume_environment(environment: Environment, name: str, order: Order) -> tuple[Environment, list[Event]]:
     """End a pause of an environment before its time."""
-    if environment.pause is None:
+    if environment.pause is None or not pause_holds(environment.pause, order.now):
         return environment, []
     changed = replace(environment, pause=None)
     return changed, [replace(_event(order, "resumed", Cause(order.now, name, 0, order.reason, order.by)), scope=name)]

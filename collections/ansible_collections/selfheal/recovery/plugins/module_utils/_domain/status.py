@@ -11,7 +11,7 @@ from .breaker import DEPLOYMENT, OPEN, RECOVERY, Track, exceeded
 from .decide import pause_holds
 from .events import Event
 from .scope import Scope
-from .state import Environment, Instance, Record, Service
+from .state import Environment, Instance, Pause, Record, Service
 from .times import to_text
 
 
@@ -47,7 +47,7 @@ def status(service: Service, scope: Scope, environment: Environment, now: dateti
         "scope": str(scope),
         "paused": _pause_text(environment, service, scope, now),
         "session": service.session.id if service.session else None,
-        "instances": {name: _instance(each) for name, each in instances.items()},
+        "instances": {name: _instance(each, now) for name, each in instances.items()},
     }
 
 
@@ -60,7 +60,7 @@ def history(service: Service, scope: Scope) -> list[dict[str, Any]]:
 def export(service: Service, scope: Scope, environment: Environment, events: Iterable[Event], now: datetime) -> dict[str, Any]:
     """The comprehensive status and logs the document asks for."""
     shown = status(service, scope, environment, now)
-    recovery = any(exceeded(each.recovery, service.threshold(RECOVERY)) for each in service.instances.values())
+    recovery = any(exceeded(each.recovery, service.threshold(RECOVERY)) for name, each in service.instances.items() if scope.instance in ("", name))
     deployment = exceeded(service.deployment, service.threshold(DEPLOYMENT))
     return {
         **shown,
@@ -84,13 +84,15 @@ def _newest(recovery: list[Track], deployment: Track) -> Track:
 
 
 def _pause_text(environment: Environment, service: Service, scope: Scope, now: datetime) -> str | None:
-    for pause in (environment.pause, service.pause, service.instance(scope.instance).pause):
-        if pause is not None and pause_holds(pause, now):
-            return f"until {pause.until} by {pause.by}: {pause.reason}"
-    return None
+    pauses = (environment.pause, service.pause, service.instance(scope.instance).pause)
+    return next((text for pause in pauses if (text := _held(pause, now))), None)
 
 
-def _instance(instance: Instance) -> dict[str, Any]:
+def _held(pause: Pause | None, now: datetime) -> str | None:
+    return f"until {pause.until} by {pause.by}: {pause.reason}" if pause is not None and pause_holds(pause, now) else None
+
+
+def _instance(instance: Instance, now: datetime) -> dict[str, Any]:
     last = instance.samples[-1] if instance.samples else None
     track = instance.recovery
     return {
@@ -102,6 +104,7 @@ def _instance(instance: Instance) -> dict[str, Any]:
         "verdict": last.verdict if last else None,
         "measured_at": last.at if last else None,
         "cooling_until": instance.cooling_until or None,
+        "paused": _held(instance.pause, now),
         "proving_since": instance.provisional.recovered_at if instance.provisional else None,
     }
 

@@ -93,7 +93,7 @@ def _status(call: _Call) -> int:
 
 def _scopes_to_show(call: _Call) -> list[Scope]:
     """The one scope meant; text can show every service when none is named."""
-    if not (call.named or call.options.json or call.options.export):
+    if not (call.named or call.options.json or getattr(call.options, "export", None)):
         services = call.guard.known().services
         if len(services) > 1:
             return [Scope.parse(each) for each in services]
@@ -133,31 +133,33 @@ _HISTORY = {
 
 
 def _history(call: _Call) -> int:
-    view = call.guard.view(call.target().scope or NOBODY)
-    records = view.history() if call.track != DEPLOYMENT else []
+    views = [call.guard.view(scope) for scope in _scopes_to_show(call)]
+    records = [record for view in views for record in view.history() if call.track != DEPLOYMENT]
     if call.options.json:
         say_json(records)
     elif records:
         table(tuple(_HISTORY), ([record[name] for name in _HISTORY.values()] for record in records))
     else:
-        say(f"no recovery attempts of {harmless(view.scope)}")
-    if not view.known:
-        call.unknown(str(view.scope))
+        say(f"no recovery attempts of {', '.join(harmless(view.scope) for view in views)}")
+    for view in views:
+        if not view.known:
+            call.unknown(str(view.scope))
     return DONE
 
 
 def _check(call: _Call) -> int:
-    outcome = call.guard.check(call.target(), call.track)
-    if call.options.json:
-        say_json({**outcome.after, "opened": [event.to_json() for event in outcome.events]})
-    elif outcome.changed:
-        say(*(f"opened the {_of(event)}: {count(event.failure_count, 'failure')}, threshold {event.threshold}" for event in outcome.events))
-        _say_resets(call, outcome)
-    else:
-        say(f"{harmless(outcome.scope)}: nothing to open; it is {outcome.after['status']}")
-    if not outcome.known:
-        call.unknown(outcome.scope)
-    return ANSWER_IS_NO if outcome.changed else DONE
+    outcomes = [call.guard.check(Target(scope.environment, scope), call.track) for scope in _scopes_to_show(call)]
+    for outcome in outcomes:
+        if call.options.json:
+            say_json({**outcome.after, "opened": [event.to_json() for event in outcome.events]})
+        elif outcome.changed:
+            say(*(f"opened the {_of(event)}: {count(event.failure_count, 'failure')}, threshold {event.threshold}" for event in outcome.events))
+            _say_resets(call, outcome)
+        else:
+            say(f"{harmless(outcome.scope)}: nothing to open; it is {outcome.after['status']}")
+        if not outcome.known:
+            call.unknown(outcome.scope)
+    return ANSWER_IS_NO if any(outcome.changed for outcome in outcomes) else DONE
 
 
 def _open(call: _Call) -> int:

@@ -57,7 +57,7 @@ def measure(context: Context) -> Result:
         if context.cut_short:
             raise Unmeasured(f"{tool}: the measurement's deadline came before it ended")
         return Result(FAILED, f"{tool} did not end within {context.deadline.seconds:.1f} s")
-    outcome = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+    outcome = f"was ended by signal {abs(status)}" if status < 0 else f"ended with status {status}"
     return Result(FAILED if status else HEALTHY, f"{tool} {outcome}" + (f": {said}" if said and status else ""), {"exit_status": status})
 
 

@@ -24,8 +24,8 @@ def measure(context: Context) -> Result:
         if context.cut_short:
             raise Unmeasured(f"{host}:{port}: the measurement's deadline came before an answer") from silence
         return Result(FAILED, f"{host}:{port}: {silence}")
-    except Unmeasured as problem:
-        raise Unmeasured(f"{host}:{port}: {problem.message}") from problem
+    except Unmeasured as inability:
+        raise Unmeasured(f"{host}:{port}: {inability.message}") from None
     latency_ms = round(1000 * (time.monotonic() - began))
     return Result(HEALTHY, f"{host}:{port} accepted a connection in {latency_ms} ms", {"latency_ms": latency_ms})
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -363,7 +364,7 @@ def test_history_shows_settled_attempts(place: Place, run: Run) -> None:
 # Which scope is meant.
 
 
-@pytest.mark.parametrize("words", ["status --json", "status --export f", "check", "events", "history", "open --reason x", "close", "threshold 4"])
+@pytest.mark.parametrize("words", ["status --json", "status --export f", "check --json", "events", "history --json", "open --reason x", "close", "threshold 4"])
 def test_several_services_have_to_be_named(place: Place, run: Run, words: str) -> None:
     place.fill()
     place.fill("staging/db")
@@ -371,6 +372,15 @@ def test_several_services_have_to_be_named(place: Place, run: Run, words: str) -
     assert "production/web, staging/db" in line
     assert "--scope" in line
     assert not place.log()
+
+
+def test_check_in_words_checks_every_service(place: Place, run: Run) -> None:
+    place.fill()
+    place.fill("staging/db", Service(deployment=replace(track(0), name="deployment", failure_count=9)))
+    said = run("breaker", "check")
+    assert said.code == 1
+    assert "production/web" in said.out
+    assert "staging/db" in said.out
 
 
 def test_status_in_words_shows_every_service(place: Place, run: Run) -> None:
