@@ -15,7 +15,7 @@ YAML := $(wildcard *.yml .yamllint .ansible-lint .github playbooks roles invento
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lint lint-python lint-types lint-yaml lint-shell lint-ansible unit property sanity units house lab lab-test e2e molecule docs-lint changelog-lint test clean
+.PHONY: help venv lint lint-python lint-types lint-yaml lint-shell lint-ansible unit property sanity units house lab lab-test e2e molecule demo docs-lint changelog-lint test clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,14 +62,18 @@ house: venv ## Test the checkout itself: front doors, configuration, wheel
 lab: venv ## Install what the lab of real hosts needs on this machine (Debian or Ubuntu, root)
 	@sh tests/setup/machine.sh
 
-lab-test: lab ## Test the lab itself
-	$(PYTEST) tests/lab
+lab-test: lab ## Test the lab itself, and the modules on its hosts
+	$(PYTEST) tests/lab tests/target
 
 e2e: lab ## Run playbooks against real hosts with real faults
 	$(PYTEST) tests/e2e
 
 molecule: lab ## Run the roles' scenarios on the lab's hosts
 	$(BIN)/python -m tests.setup.run_molecule $(ARGS)
+
+# A checkout's path may have blanks in it here: this is the target that people try first.
+demo: venv ## Break a service and see it repaired, on this machine's Docker engine
+	@.venv/bin/python -m tests.demo
 
 docs-lint: venv ## Check the documentation of modules and roles
 	$(WITH_TOOLS) $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --disallow-unknown-collection-refs $(COLLECTION)

@@ -9,7 +9,8 @@ import shlex
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +57,13 @@ class Instance:
     def _faults(self) -> str:
         return f"/srv/faults/{self.container}"
 
-    def start(self, **options: Any) -> None:
+    def start(self) -> None:
+        """Make its container, and wait until it answers."""
+        self.create()
+        self.wait_for(200)
+
+    def create(self, **options: Any) -> None:
+        """Make and start its container; `options` as for the Docker SDK."""
         self.host.path(self._faults).mkdir(parents=True, exist_ok=True)
         engine = self.host.engine()
         try:
@@ -66,6 +73,11 @@ class Instance:
 
     def remove(self) -> None:
         self.host.run(["docker", "rm", "--force", "--volumes", self.container], check=False)
+        self.host.run(["rm", "-rf", self._faults])
+
+    def state(self) -> str:
+        """The state of its container, in the engine's word."""
+        return self.host.docker("inspect", "--format", "{{.State.Status}}", self.container)
 
     def status(self) -> int:
         """The status of its answer over HTTP, asked from the control node."""
@@ -103,32 +115,25 @@ class Site:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for started in self._started:
             started.close()
-        for instance in self.instances.values():
-            instance.remove()
-        for host in self.lab.hosts:
-            host.run(["rm", "-rf", GUARD, "/srv/faults"])
+        _at_once(Instance.remove, self.instances.values())
+        for host in {each.host.number: each.host for each in self.instances.values()}.values():
+            host.run(["rm", "-rf", GUARD])
 
     def store(self, name: str) -> str:
         """The URL of a state store of this test."""
         return f"sqlite:///{self.directory / name / 'state.db'}"
 
-    def deploy(
-        self, name: str, hosts: int | Sequence[int] = 1, *, start: bool = True, options: Mapping[str, Any] | None = None, **given: Any
-    ) -> list[Instance]:
-        """A service with one instance on each of the first `hosts` hosts, or on those of these numbers; `given` are its `recovery_` variables."""
-        numbers = range(hosts) if isinstance(hosts, int) else hosts
+    def deploy(self, name: str, hosts: int | Sequence[int] = 1, *, start: bool = True, **variables: Any) -> list[Instance]:
+        """A service with one instance on each of the first `hosts` hosts, or on the hosts of these indices; all healthy when this returns."""
         port = FIRST_PORT + len(self.instances)
-        probe = {"kind": "http", "url": f"http://localhost:{port}", "attempts": 1}
-        known = {"recovery_service": name, "recovery_container": name, "recovery_probes": [{"kind": "docker"}, {"kind": "container"}, probe]}
-        variables = known | QUICK | {f"recovery_{word}": value for word, value in given.items()}
-        made = [Instance(self.lab, f"{name}{number + 1}", self.lab.hosts[number], name, port, variables) for number in numbers]
+        http = {"kind": "http", "url": f"http://localhost:{port}", "attempts": 1, "attempt_timeout": 5}
+        own = {"recovery_service": name, "recovery_container": name, "recovery_probes": [{"kind": "docker"}, {"kind": "container"}, http]}
+        indices = range(hosts) if isinstance(hosts, int) else hosts
+        made = [Instance(self.lab, f"{name}{index + 1}", self.lab.hosts[index], name, port, own | QUICK | variables) for index in indices]
         self.instances |= {instance.name: instance for instance in made}
         self.write_inventory()
         if start:
-            for instance in made:
-                instance.start(**(options or {}))
-            for instance in made:
-                instance.wait_for(200)
+            _at_once(Instance.start, made)
         return made
 
     def write_inventory(self) -> None:
@@ -141,14 +146,15 @@ class Site:
         path.write_text(f"---\n{json.dumps(tasks)}\n")
         return f"site.rungs.{name}"
 
-    def start(self, *options: str | Path, playbook: str | Path = "recover.yml", cwd: Path = CHECKOUT, inventory: Path | None = None, **env: str) -> Started:
+    def start(self, *options: str | Path, playbook: str | Path = "recover.yml", cwd: Path = CHECKOUT, inventories: Sequence[Path] = (), **env: str) -> Started:
         """`ansible-playbook` under way; upper-case keywords are variables of its environment."""
         self._runs += 1
         reports = self.directory / f"reports{self._runs}"
         paths = f"{CHECKOUT / 'collections'}:{self.directory / 'collections'}"
         own = {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": paths, "ANSIBLE_NOCOLOR": "1"}
         given = environment(**(own | {"RECOVERY_STATE": self.state, "RECOVERY_REPORTS": str(reports)} | env))
-        argv = [BIN / "ansible-playbook", "-i", inventory or self.inventory, CHECKOUT / playbook if cwd != CHECKOUT else playbook, *options]
+        places = [word for each in inventories or [self.inventory] for word in ("-i", each)]
+        argv = [BIN / "ansible-playbook", *places, CHECKOUT / playbook if cwd != CHECKOUT else playbook, *options]
         started = Started(self.lab, argv, cwd, {name: value for name, value in given.items() if value}, self.directory / f"run{self._runs}.log", reports)
         self._started.append(started)
         return started
@@ -216,6 +222,11 @@ class Site:
         finally:
             host.link_up()
             wait.until(f"{host.name}'s sshd", host.sshd_answers, seconds=ANSWER_SECONDS)
+
+
+def _at_once(action: Callable[[Instance], None], instances: Iterable[Instance]) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(action, instances))
 
 
 def now() -> float:

@@ -4,11 +4,18 @@
 #
 # Installs the Debian packages that the lab is made of, only those missing, and starts none of their services.
 # Where it cannot, it says what is missing: the tests that need it are then skipped with that reason.
+# Usage: machine.sh [FOR PACKAGE ...] installs these packages instead, and says what for.
 set -eu
 
+who=lab
 packages="docker.io iptables openssh-server openssh-client mmdebstrap busybox-static docker-registry iproute2 git"
 commands="dockerd iptables sshd ssh mmdebstrap busybox docker-registry ip git"
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+if [ $# -gt 0 ]; then
+    who=$1
+    shift
+    packages=$*
+fi
 
 missing=""
 if command -v dpkg-query >/dev/null; then
@@ -24,7 +31,7 @@ fi
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "lab: missing:$missing. Run 'make lab' as root on Debian or Ubuntu, or install them yourself; until then the lab's tests are skipped."
+    echo "$who: missing:$missing. Run 'make $who' as root on Debian or Ubuntu, or install them yourself; until then what needs them is skipped."
     exit 0
 fi
 
@@ -43,5 +50,5 @@ install() {
         -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold $missing
 }
 
-echo "lab: installing$missing"
+echo "$who: installing$missing"
 install >/dev/null 2>&1 || { apt-get update --quiet && install; }

@@ -182,7 +182,7 @@ observed:
           description: The image reference it was created with.
           type: str
         digest:
-          description: Repository and digest of its image, empty when it was never in a registry.
+          description: Repository and digest of its image, empty when the engine knows none. An image that never was in a registry may have one as well.
           type: str
         started_at:
           description: When it was started the last time, as the engine says.

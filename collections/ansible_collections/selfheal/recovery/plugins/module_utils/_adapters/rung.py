@@ -141,6 +141,7 @@ class Rung:
             return Outcome(declined.outcome, declined.reason, declined.message)
         store = EvidenceStore(self.guard.directory, self.guard.clock)
         evidence = store.capture(self.fence.session_id, self.fence.scope, inspect, self.engine, self.prober, self.evidence_seconds).to_json()
+        held.require(needs_s - self.evidence_seconds)  # a process that slept meanwhile must not act on a lease that is over
         try:
             detail = self.step.apply(self.engine, inspect)
         except EngineFailure as error:

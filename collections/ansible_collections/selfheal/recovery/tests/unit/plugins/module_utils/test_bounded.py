@@ -18,6 +18,8 @@ from ansible_collections.selfheal.recovery.plugins.module_utils._domain.inputs i
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.policy import DAY, HOUR, MINUTE, Policy  # noqa: E402
 from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.paper import Paper, always, never  # noqa: E402
 
+pytestmark = pytest.mark.property
+
 CYCLE = 5 * MINUTE
 BOUND = 7 * DAY
 

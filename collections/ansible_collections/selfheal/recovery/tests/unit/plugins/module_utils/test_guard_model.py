@@ -20,6 +20,8 @@ from ansible_collections.selfheal.recovery.plugins.module_utils._domain.scope im
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.times import from_text, to_text  # noqa: E402
 from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.paper import KEY, Paper, sessions_of, step_result  # noqa: E402
 
+pytestmark = pytest.mark.property
+
 NAMES = ("web1", "web2", "web3")
 VERDICTS = ("healthy", "degraded", "unhealthy", "unknown")
 OUTCOMES = ("recovered", "failed", "refused", "not_started", "unreachable")

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.container_restart import ContainerRestart
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.engine.client import Engine
+from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.evidence import EvidenceStore
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.host_guard import HostGuard
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.rung import Rung
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.fence import Fence
@@ -158,6 +159,19 @@ def test_lease_must_cover_the_restart(stage):
     engine = stage.bench.start(container(Config={"StopTimeout": 200}))
     outcome = stage.run(fence={"seconds": 1200.0})
     assert (outcome.outcome, outcome.reason, engine.restarts) == ("refused", "lease_expired", [])
+
+
+def test_lease_that_ends_while_evidence_is_saved_stops_it(stage, monkeypatch):
+    engine = stage.bench.start(container())
+    capture = EvidenceStore.capture
+
+    def sleep_through(*args):
+        stage.clock.at += 3600
+        return capture(*args)
+
+    monkeypatch.setattr(EvidenceStore, "capture", sleep_through)
+    outcome = stage.run()
+    assert (outcome.outcome, outcome.reason, outcome.mutated, engine.restarts) == ("refused", "lease_expired", False, [])
 
 
 @pytest.mark.parametrize(

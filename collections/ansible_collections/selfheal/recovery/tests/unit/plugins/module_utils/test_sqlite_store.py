@@ -544,7 +544,9 @@ def test_overwritten_file_is_refused(kept):
     assert_refused(kept, StateCorrupt, "damaged")
 
 
-@pytest.mark.parametrize("content", [b"x", b"some notes of mine\n" * 1000, b"SQLite format 3\0", os.urandom(8192)])
+@pytest.mark.parametrize(
+    "content", [b"x", b"some notes of mine\n" * 1000, b"SQLite format 3\0", bytes(range(256)) * 32], ids=["letter", "notes", "header", "bytes"]
+)
 def test_file_that_is_no_database_is_refused(path, content):
     path.parent.mkdir()
     path.write_bytes(content)
