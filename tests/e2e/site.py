@@ -163,12 +163,12 @@ class Site:
         """`ansible-playbook recover.yml` from start to end."""
         return self.start(*options, **given).finish()
 
-    def command(self, *argv: str | Path, cwd: Path = CHECKOUT, **env: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *argv: str | Path, cwd: Path = CHECKOUT, **env: Any) -> subprocess.CompletedProcess[str]:
         """A command on the control node, with this site's state."""
         given = environment(**({"RECOVERY_STATE": self.state} | env))
         return self.lab.run(list(map(str, argv)), cwd=cwd, env=given, stdin=subprocess.DEVNULL, timeout=RUN_SECONDS)
 
-    def selfheal(self, *words: str, **env: str) -> str:
+    def selfheal(self, *words: str, **env: Any) -> str:
         """What the `selfheal` command prints; it must succeed."""
         done = self.command(BIN / "selfheal", *words, **env)
         assert done.returncode == 0, f"selfheal {shlex.join(words)}: {done.returncode}: {done.stdout}{done.stderr}"

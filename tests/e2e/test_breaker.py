@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from .site import Site, now
 
 pytestmark = pytest.mark.e2e
 
-_HASTY = {"recovery_backoff": [0], "recovery_verify_timeout": 2}
+_HASTY: dict[str, Any] = {"recovery_backoff": [0], "recovery_verify_timeout": 2}
 
 
 def test_a_hopeless_instance_opens_its_own_breaker_and_a_person_closes_it(site: Site) -> None:
-    """Lesson 21: the write that reaches the threshold opens. Lesson 22: a refused run adds nothing. Lesson 26: a new container does not forget.
-    Lesson 44: the other instances are served meanwhile.
+    """The write that reaches the threshold opens it (lesson 21), a refused run adds nothing (lesson 22), a new container does not forget
+    (lesson 26), and the other instances are served meanwhile (lesson 44).
     """
     api = site.deploy("api", 4, recovery_threshold=2, **_HASTY)
     hopeless, sibling = api[0], api[1]
@@ -75,7 +77,7 @@ def test_each_service_is_judged_by_its_own_threshold(site: Site) -> None:
 
 
 def test_a_service_that_relapses_after_each_repair_opens_the_breaker(site: Site) -> None:
-    """Lesson 27: healthy for a moment resets nothing. Lesson 43: success is provisional until it is proven."""
+    """Healthy for a moment resets nothing (lesson 27): success is provisional until it is proven (lesson 43)."""
     (flaky,) = site.deploy("flaky", recovery_threshold=2, **_HASTY)
     flaky.faults.set("relapse", 6)
     flaky.wait_for(500)

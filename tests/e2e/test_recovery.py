@@ -14,7 +14,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_one_sick_instance_of_three_is_restarted_once_where_it_runs(site: Site) -> None:
-    """Lesson 27: recovered means healthy for a stable window, and still to be proven afterwards."""
+    """Recovered means healthy for a stable window, and still to be proven afterwards (lesson 27)."""
     web = site.deploy("shop", 3)
     del web[1].variables["recovery_probes"]  # the shipped probes
     web[1].variables["recovery_url"] = f"http://localhost:{web[1].port}"
@@ -77,7 +77,7 @@ def test_check_prints_the_plan_and_changes_nothing(site: Site) -> None:
 
 
 def test_each_state_of_a_container_has_its_own_answer(site: Site) -> None:
-    """Lesson 22: what was not begun is not counted. A paused container was paused by a person."""
+    """A missing container is not a failed repair, and does not count (lesson 22); a paused one was paused by a person."""
     (crashed,) = site.deploy("crashed", [0], start=False)
     crashed.faults.set("crash")
     crashed.create(restart_policy="no")

@@ -18,7 +18,7 @@ _BYSTANDER = "all: {hosts: {bystander: {ansible_host: 192.0.2.1}}}"
 
 
 def test_a_limit_neither_skips_the_guard_nor_shrinks_the_fleet(site: Site) -> None:
-    """Lesson 29: `--limit` must not skip the guard."""
+    """`--limit` skips no guard, and those outside of it are still counted (lesson 29)."""
     wide = site.deploy("wide", 4)
     for each in wide[:3]:
         each.break_until_restart()
@@ -60,7 +60,7 @@ def sick(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ],
 )
 def test_an_empty_selection_is_an_error_and_never_everything(sick: Site, inventory: str, options: list[str], sentence: str) -> None:
-    """Lesson 28: an empty selection is not "everything", and not a healthy fleet either."""
+    """An empty selection is not "everything", and not a healthy fleet either (lesson 28)."""
     since = now()
     places = [sick.inventory]
     if inventory:

@@ -21,7 +21,7 @@ _DEADLINE_S = 60
     ],
 )
 def test_a_silent_host_is_unknown_in_time_and_the_others_are_served(site: Site, silenced: str, told: tuple[str, str]) -> None:
-    """Lesson 29: a host that cannot be reached still goes into the books. Lesson 34: nothing hangs. An `unknown` is never healthy, and never counts."""
+    """Nothing hangs (lesson 34), and a host that cannot be reached goes into the books too (lesson 29). `unknown` is not healthy, and does not count."""
     shop = site.deploy("store", 4)
     (lonely,) = site.deploy("lonely", [0])
     shop[1].break_until_restart()

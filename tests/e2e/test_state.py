@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_a_second_store_is_refused_until_a_person_says_that_it_takes_over(site: Site) -> None:
-    """Lesson 51: two stores would each have their own breaker and lease for the same host."""
+    """Two stores would each have their own breaker and lease for the same host (lesson 51)."""
     (cart,) = site.deploy("cart")
     other = site.store("other")
     cart.break_until_restart()
@@ -89,8 +89,8 @@ def locked(path: Path) -> Iterator[str]:
         (locked, "found it locked by another process"),
     ],
 )
-def test_unreadable_state_is_never_taken_for_a_closed_breaker(site: Site, spoilt: Callable[[Path], Iterator[str]], why: str) -> None:
-    """Lesson 19: state that cannot be read must refuse."""
+def test_unreadable_state_is_never_taken_for_a_closed_breaker(site: Site, spoilt: Callable[[Path], AbstractContextManager[str]], why: str) -> None:
+    """State that cannot be read refuses, and is not "closed, 0 failures" (lesson 19)."""
     bank = site.deploy("bank", 2)
     for each in bank:
         each.faults.set("http500", until_restart=True)

@@ -74,3 +74,16 @@ def test_wheel_holds_the_collection_without_its_tests(tmp_path: Path) -> None:
         pytest.skip("not a git checkout: no list of files to compare with")
     left_out = re.compile(r"ansible_collections/selfheal/recovery/(tests|extensions/molecule)/")
     assert shipped == {name for name in listed.stdout.splitlines() if not left_out.match(name) and (COLLECTIONS / name).exists()}
+
+
+def test_every_test_that_the_lessons_name_exists() -> None:
+    sources = [
+        path.read_text()
+        for part in ("collections", "tests")
+        for path in (CHECKOUT / part).rglob("*.py")
+        if path.name.startswith("test_") or path.name == "store_conformance.py"
+    ]
+    defined = set(re.findall(r"def (test_\w+)\(", "\n".join(sources)))
+    named = set(re.findall(r"`(test_\w+)`", (CHECKOUT / "docs" / "lessons.md").read_text()))
+    assert len(named) > 20
+    assert named <= defined, sorted(named - defined)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from .inputs import HEALTH_CHECK_FAILED, MANUALLY_FORCED, PERSISTENT_DEGRADATION, Inputs, Observation
+from .ladder import REDEPLOY
 from .policy import DEGRADED_SAMPLES, TAKEOVER_S
 from .state import Environment, Instance, Pause, Service
 from .times import from_text, to_text
@@ -96,7 +97,8 @@ def _unmeasured(case: Case) -> Decision:
 def _wanted(case: Case) -> Decision:
     """What the measurements and the person at the door ask for, before any gate."""
     seen, inputs = case.observed, case.inputs
-    ladder = seen.policy.ladder
+    # An open deployment track blocks deployments, and only those.
+    ladder = tuple(rung for rung in seen.policy.ladder if rung != REDEPLOY or not case.service.deployment.is_open)
     if inputs.force_redeployment:
         return _hand_over("a redeployment was asked for")
     if seen.ladder == UNHEALTHY:

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Mapping
 
-from .breaker import RECOVERY, Cause, fail, open_
+from .breaker import DEPLOYMENT, RECOVERY, Cause, fail, open_
 from .decide import REPAIR
 from .events import Event
-from .ladder import FAILED, NOT_STARTED, RECOVERED, Conclusion, conclude, next_step
+from .ladder import FAILED, NOT_STARTED, RECOVERED, REDEPLOY, Conclusion, conclude, next_step
 from .observe import cooling_until
 from .policy import DAY, RECORDS_KEPT, RECURRING_ATTEMPTS, RECURRING_WITHIN_S
 from .scope import Scope
@@ -68,12 +68,16 @@ def _apply(service: Service, key: str, session: Session, name: str, attempt: Att
     instance = replace(instance, records=(*instance.records, record)[-RECORDS_KEPT:], provisional=None)
     cause = Cause(now, str(instance_scope(key, name)), service.threshold(RECOVERY), conclusion.reason or attempt.reason, session.triggered_by, session.id)
     if conclusion.outcome == RECOVERED:
-        instance = replace(instance, provisional=Provisional(session.id, to_text(now), attempt.policy.proven_after_s), cooling_until="")
+        provisional = Provisional(session.id, to_text(now), attempt.policy.proven_after_s, redeployed=conclusion.rung == REDEPLOY)
+        instance = replace(instance, provisional=provisional, cooling_until="")
         events = [event(service.with_instance(name, instance), key, session, name, "recovered", attempt.reason, now)]
     else:
         track, events = fail(instance.recovery, cause)
         until = cooling_until(attempt.policy, track.failure_count, now, session.id)
         instance = replace(instance, recovery=track, cooling_until=until)
+        if any(result.rung == REDEPLOY and result.mutated for result in attempt.results):
+            deployment, more = fail(service.deployment, replace(cause, scope=key, threshold=service.threshold(DEPLOYMENT)))
+            service, events = replace(service, deployment=deployment), events + more
     if _attempts_since(instance, now, DAY) >= attempt.policy.daily_budget:
         track, more = open_(instance.recovery, replace(cause, reason=f"{attempt.policy.daily_budget} attempts within 24 h"), "daily_budget")
         instance, events = replace(instance, recovery=track), events + more

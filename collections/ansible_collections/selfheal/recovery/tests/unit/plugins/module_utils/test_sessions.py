@@ -13,6 +13,7 @@ from ansible_collections.selfheal.recovery.plugins.module_utils._domain.inputs i
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.policy import Policy
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.scope import Scope
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.state import StateUnreadable, service_from_json
+from ansible_collections.selfheal.recovery.plugins.module_utils._domain.status import status
 from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.paper import KEY, Paper, always, never, sessions_of, step_result
 
 MINUTE = 60
@@ -448,6 +449,52 @@ def test_two_services_with_different_thresholds_are_decided_each_by_its_own():
     paper.run(paper.see("a", "unhealthy", "production/strict", policy=strict), paper.see("b", "unhealthy", "production/patient", policy=patient))
     assert paper.instance("a", "production/strict").recovery.is_open
     assert not paper.instance("b", "production/patient").recovery.is_open
+
+
+REDEPLOYING = Policy(ladder=("container_restart", "redeploy"))
+
+
+def test_failed_redeployment_counts_on_both_tracks():
+    """lesson 23: a loop of redeployments that the recovery track never sees."""
+    paper = Paper(REDEPLOYING)
+    paper.monitor("unhealthy")
+    assert (paper.instance().recovery.failure_count, paper.service().deployment.failure_count) == (1, 1)
+    paper.wait(2 * HOUR)
+    paper.monitor("unhealthy", lambda _name, rung: "failed" if rung == "container_restart" else "not_started")
+    assert (paper.instance().recovery.failure_count, paper.service().deployment.failure_count) == (2, 1)
+
+
+def test_each_track_has_a_status_of_its_own():
+    """lesson 23: one status shared by two tracks."""
+    paper = Paper(REDEPLOYING)
+    paper.change(lambda service: person.open_breaker(service, order(paper, track="deployment")))
+    rungs = []
+    paper.monitor("unhealthy", lambda _name, rung: rungs.append(rung) or "failed")
+    assert rungs == ["container_restart"], "recovery goes on without a deployment"
+    shown = status(paper.service(), Scope.parse(KEY), paper.environment(), paper.now)
+    assert (shown["recovery_status"], shown["deployment_status"], shown["status"]) == ("closed", "open", "open")
+
+
+def test_proven_redeployment_resets_both_tracks_and_a_relapsed_one_counts_on_both():
+    cured_by_redeployment = {"container_restart": "failed", "redeploy": "recovered"}
+    for verdict, counts in (("healthy", (0, 0)), ("unhealthy", (2, 2))):
+        paper = Paper(REDEPLOYING)
+        paper.monitor("unhealthy")
+        paper.wait(2 * HOUR)
+        paper.monitor("unhealthy", lambda _name, rung: cured_by_redeployment[rung])
+        paper.wait(31 * MINUTE)
+        paper.monitor(verdict)
+        assert (paper.instance().recovery.failure_count, paper.service().deployment.failure_count) == counts
+
+
+def test_proven_repair_leaves_the_deployment_track_alone():
+    paper = Paper(REDEPLOYING)
+    paper.monitor("unhealthy")
+    paper.wait(2 * HOUR)
+    paper.monitor("unhealthy", always)
+    paper.wait(31 * MINUTE)
+    paper.monitor("healthy")
+    assert (paper.instance().recovery.failure_count, paper.service().deployment.failure_count) == (0, 1)
 
 
 def test_commanded_threshold_stands_above_the_inventorys():
