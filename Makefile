@@ -15,7 +15,7 @@ YAML := $(wildcard *.yml .yamllint .ansible-lint .github playbooks roles invento
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lint lint-python lint-types lint-yaml lint-shell lint-ansible unit property sanity units house lab lab-test e2e molecule demo docs-lint changelog-lint test clean
+.PHONY: help venv lint lint-python lint-types lint-yaml lint-shell lint-ansible unit property sanity units house lab lab-test e2e molecule demo demo-test docs-lint changelog-lint test clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ molecule: lab ## Run the roles' scenarios on the lab's hosts
 demo: venv ## Break a service and see it repaired, on this machine's Docker engine
 	@.venv/bin/python -m tests.demo
 
+demo-test: lab ## Test the demo: what it shows, and that it leaves nothing behind
+	$(PYTEST) tests/demo
+
 docs-lint: venv ## Check the documentation of modules and roles
 	$(WITH_TOOLS) $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --disallow-unknown-collection-refs $(COLLECTION)
 
@@ -82,7 +85,7 @@ changelog-lint: venv ## Check the changelog and its fragments
 	cd $(COLLECTION) && $(BIN)/antsibull-changelog lint
 
 test: ## Run everything and sum it up (what CI runs)
-	@MAKE="$(MAKE)" sh tests/setup/all.sh lint docs-lint changelog-lint units house sanity lab-test e2e molecule
+	@MAKE="$(MAKE)" sh tests/setup/all.sh lint docs-lint changelog-lint units house sanity lab-test e2e molecule demo-test
 
 clean: ## Remove what was made here: environment, caches, test output
 	rm -rf .venv .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist $(COLLECTION)/tests/output

@@ -97,11 +97,12 @@ def test_demo_shows_what_it_promises_and_leaves_only_the_report(traces: Traces, 
     assert traces.left() == []
 
 
-def test_demo_that_is_killed_leaves_nothing_that_the_next_does_not_clear(traces: Traces) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_demo_that_is_killed_leaves_nothing_that_the_next_does_not_clear(traces: Traces, ending: signal.Signals) -> None:
     with _UnderWay(traces) as demo:
         os.killpg(demo.pid, signal.SIGKILL)
     with _UnderWay(traces) as demo:
-        os.killpg(demo.pid, signal.SIGTERM)
+        os.killpg(demo.pid, ending)
     assert traces.left() == []
 
 
@@ -121,6 +122,12 @@ def test_engine_that_is_not_of_this_machine_is_refused_in_one_line() -> None:
     said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
     assert len(said) == 1
     assert said[0].startswith("demo: expected DOCKER_HOST to name an engine of this machine")
+
+
+def test_without_an_engine_only_root_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(Unavailable, match="start one, or run make demo as root"):
+        engine.provide(own=True)
 
 
 class _UnderWay:
