@@ -20,7 +20,9 @@ attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
-    details: Decides with the same functions on the state as it is, and writes nothing. No session begins.
+    details: >-
+      Decides with the same functions on the state as it is, and changes nothing in it. No session begins.
+      An embedded store that is missing is created, empty.
   diff_mode:
     description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none

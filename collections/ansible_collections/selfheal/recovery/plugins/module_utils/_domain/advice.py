@@ -44,9 +44,11 @@ def needs_person(outcome: str, reason: str) -> bool:
     return not (outcome == "refused" and reason in PATIENT)
 
 
-def next_commands(outcome: str, reason: str, scope: str) -> list[str]:
+def next_commands(outcome: str, reason: str, scope: str, breaker_is_open: bool = False) -> list[str]:
     """What to do next about one instance, as commands that run as they stand, or sentences."""
     if outcome in ("none", "recovered"):
         return []
     words = {"scope": shlex.quote(scope), "instance": shlex.quote(scope.rsplit("/", 1)[-1])}
-    return [line.format(**words) for line in _NEXT.get(reason, _OTHERWISE)]
+    lines = _NEXT.get(reason, _OTHERWISE)
+    close = (_CLOSE,) if breaker_is_open and _CLOSE not in lines else ()
+    return [line.format(**words) for line in (*lines, *close)]

@@ -41,9 +41,9 @@ def observe(service: Service, seen: Observation, now: datetime, triggered_by: st
     if waiting is None or seen.verdict == UNKNOWN:
         return service, []
     if seen.ladder == UNHEALTHY:
-        return _relapsed(service, seen, waiting, now, triggered_by)
+        return _settled(service, seen, waiting, now, triggered_by, RELAPSED)
     if well and now >= from_text(waiting.recovered_at) + timedelta(seconds=waiting.proven_after_s):
-        return _proven(service, seen, waiting, now, triggered_by)
+        return _settled(service, seen, waiting, now, triggered_by, PROVEN)
     return service, []
 
 
@@ -52,40 +52,23 @@ def is_sick(seen: Observation) -> bool:
     return seen.ladder == UNHEALTHY or (seen.verdict == UNKNOWN and not seen.starting)
 
 
-def _relapsed(service: Service, seen: Observation, waiting: Provisional, now: datetime, triggered_by: str) -> tuple[Service, list[Event]]:
+def _settled(service: Service, seen: Observation, waiting: Provisional, now: datetime, triggered_by: str, outcome: str) -> tuple[Service, list[Event]]:
+    """Settle a recovery that waited for its proof as ``proven`` or ``relapsed``; one that redeployed settles the deployment track too."""
     scope = seen.scope
+    transition = prove if outcome == PROVEN else fail
     instance = service.instance(scope.instance)
-    cause = Cause(now, str(scope), service.threshold(RECOVERY), RELAPSED, triggered_by, waiting.session_id)
-    track, events = fail(instance.recovery, cause)
+    cause = Cause(now, str(scope), service.threshold(RECOVERY), outcome, triggered_by, waiting.session_id)
+    track, events = transition(instance.recovery, cause)
     instance = replace(
         instance,
         recovery=track,
         provisional=None,
-        records=settled_as(instance.records, waiting.session_id, RELAPSED),
-        cooling_until=cooling_until(seen.policy, track.failure_count, now, waiting.session_id),
+        records=settled_as(instance.records, waiting.session_id, outcome),
+        cooling_until="" if outcome == PROVEN else cooling_until(seen.policy, track.failure_count, now, waiting.session_id),
     )
     service = service.with_instance(scope.instance, instance)
     if waiting.redeployed:
-        deployment, more = fail(service.deployment, replace(cause, scope=scope.service_key, threshold=service.threshold(DEPLOYMENT)))
-        service, events = replace(service, deployment=deployment), events + more
-    return service, events
-
-
-def _proven(service: Service, seen: Observation, waiting: Provisional, now: datetime, triggered_by: str) -> tuple[Service, list[Event]]:
-    scope = seen.scope
-    instance = service.instance(scope.instance)
-    cause = Cause(now, str(scope), service.threshold(RECOVERY), PROVEN, triggered_by, waiting.session_id)
-    track, events = prove(instance.recovery, cause)
-    instance = replace(
-        instance,
-        recovery=track,
-        provisional=None,
-        records=settled_as(instance.records, waiting.session_id, PROVEN),
-        cooling_until="",
-    )
-    service = service.with_instance(scope.instance, instance)
-    if waiting.redeployed:
-        deployment, more = prove(service.deployment, replace(cause, scope=scope.service_key, threshold=service.threshold(DEPLOYMENT)))
+        deployment, more = transition(service.deployment, replace(cause, scope=scope.service_key, threshold=service.threshold(DEPLOYMENT)))
         service, events = replace(service, deployment=deployment), events + more
     return service, events
 

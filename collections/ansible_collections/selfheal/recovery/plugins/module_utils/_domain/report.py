@@ -42,7 +42,7 @@ def summarize(
             "waited_s": step.get("waited_s", 0),
             "evidence": (step.get("evidence") or {}).get("path", ""),
             "warnings": list(before.get("warnings", ())),
-            "next": next_commands(told["outcome"], told["reason"], told["scope"]),
+            "next": next_commands(told["outcome"], told["reason"], told["scope"], _is_open(decision, told["scope"])),
             "health": after,
         }
     needed = sorted(name for name, each in instances.items() if needs_person(each["outcome"], each["reason"]))
@@ -105,6 +105,13 @@ def _headline(instances: Mapping[str, Any], needed: list[str]) -> str:
     first = instances[needed[0]]
     others = f" (and {len(needed) - 1} more)" if len(needed) > 1 else ""
     return plain(f"{', '.join(parts)}. A person is needed: {needed[0]}{others}: {first['reason']}: {first['detail']}")
+
+
+def _is_open(decision: Mapping[str, Any], scope: str) -> bool:
+    """Whether the recovery breaker of an instance is open after the run."""
+    service, _slash, name = scope.rpartition("/")
+    status = decision.get("breakers", {}).get(service) or {}
+    return bool((status.get("instances") or {}).get(name, {}).get("status") == "open")
 
 
 def _section(name: str, each: Mapping[str, Any]) -> Iterable[str]:

@@ -72,6 +72,13 @@ def test_next_commands_quote_the_scope():
     assert next_commands("refused", "breaker_open", "prod/$(id) x/web1")[-1] == "selfheal breaker close --scope 'prod/$(id) x/web1'"
 
 
+def test_attempt_that_opened_the_breaker_names_the_command_that_closes_it():
+    breakers = {"production/web": {"recovery_status": "open", "instances": {"web1": {"status": "open"}}}}
+    given = {**decision(web1=told("escalated", "not_verified")), "breakers": breakers}
+    shown = summarize("run-1", "2026-01-01T00:00:00Z", {}, {}, given, {}, {})
+    assert shown["instances"]["web1"]["next"][-1] == "selfheal breaker close --scope production/web/web1"
+
+
 def test_text_from_outside_does_no_harm_on_the_page():
     page = markdown(summary(**{NASTY: told("escalated", NASTY, NASTY)}))
     assert "<script" not in page and "\x1b" not in page
