@@ -186,6 +186,10 @@ options:
       step:
         description: Number of the step in the session, handed through to the result.
         type: int
+      recheck:
+        description: Whether to measure once more before acting, because the instance waited for its turn. One that is healthy by then is left alone.
+        type: bool
+        default: false
   stable_window:
     description:
       - Seconds the instance has to be healthy without a break before it counts as recovered.

@@ -60,6 +60,7 @@ def acting_spec() -> Spec:
                     "options": {"boot_id": {"type": "str", "required": True}, "seconds": {"type": "float", "required": True}},
                 },
                 "step": {"type": "int"},
+                "recheck": {"type": "bool", "default": False},
             },
         },
         "stable_window": {"type": "float", "default": STABLE_WINDOW},

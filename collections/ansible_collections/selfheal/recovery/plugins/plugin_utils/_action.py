@@ -65,6 +65,7 @@ class FactsAction(ActionBase):  # type: ignore[misc]  # ansible-core is not type
             super().run(tmp, task_vars)
             sent = {name: value for name, value in self._task.args.items() if name not in self.withheld}
             result = self._execute_module(module_name=self.module, module_args=sent, task_vars=task_vars)
+            result.pop("invocation", None)  # the address of a probe may carry a password or a token
             why = _why_failed(result)
         except AnsibleActionFail:
             raise

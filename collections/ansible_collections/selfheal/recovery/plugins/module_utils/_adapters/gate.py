@@ -9,8 +9,9 @@ run ends with a report instead of half-way.
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Iterator, Mapping
 
 from .._domain.advance import advance
 from .._domain.begin import begin
@@ -46,7 +47,7 @@ class Gate:
     def begun(self, results: Mapping[str, Any], fleet: list[str], inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Admit what may be repaired. ``results`` are those of ``service_health_info`` by instance, ``fleet`` the inventory's instances."""
         asked = Inputs.from_json(inputs)
-        members = tuple(Scope.parse(each) for each in fleet)
+        members = tuple(_members(fleet))
         seen, broken = _observations(results)
 
         def transition(world: World, snapshot: Snapshot, store_id: str) -> tuple[World, dict[str, Answer]]:
@@ -87,6 +88,9 @@ class Gate:
             held = {name: {**told, **lost} for name, told in before.items() if told["session_id"]}
             return {**decision, "instances": {**before, **held}}
         instances = {name: {**told, "step": "", "role": ""} for name, told in before.items()}
+        for name, told in instances.items():
+            if told["session_id"] and name not in after["instances"]:
+                told.update(_OVERTAKEN)
         return {**after, "instances": {**instances, **after["instances"]}, "sessions": sessions}
 
     def _run(self, keys: list[str], transition: Callable[[World, Snapshot, str], tuple[World, dict[str, Answer]]]) -> dict[str, Any]:
@@ -133,6 +137,13 @@ class Gate:
         return {**decision, "instances": planned, "sessions": {}}
 
 
+def _members(fleet: list[str]) -> Iterator[Scope]:
+    """The scopes of the inventory; a name that cannot be one is its own host's failure, not everybody's."""
+    for each in fleet:
+        with suppress(BadInput):
+            yield Scope.parse(each)
+
+
 def _observations(results: Mapping[str, Any]) -> tuple[list[Observation], dict[str, Any]]:
     """What was measured, and answers for the instances whose result is none."""
     seen, broken = [], {}
@@ -167,6 +178,13 @@ def _fenced(answer: Answer, world: World, store_id: str) -> Answer:
     adopts = list(world.environments[answer.scope.environment].adopts)
     return replace(answer, fence={**answer.fence, "store_id": store_id, "adopts": adopts})
 
+
+_OVERTAKEN = {
+    "action": REFUSED,
+    "reason": "lease_expired",
+    "detail": "another run took over before it had its turn",
+    "outcome": "refused",
+}
 
 _NOTHING: dict[str, Any] = {
     "action": "none",

@@ -79,6 +79,6 @@ def _append_step_summary(summary: Mapping[str, Any], environ: Mapping[str, str])
 def _trim(directory: Path, kept: int) -> None:
     """Remove the oldest runs beyond ``kept``, of those with a session and of those without each."""
     for pattern in _RUNS:
-        runs = sorted(directory.glob(pattern), key=lambda path: path.name)
+        runs = sorted((path for path in directory.glob(pattern) if (path / "result.json").is_file()), key=lambda path: path.name)
         for path in runs[: max(0, len(runs) - kept)]:
             shutil.rmtree(path, ignore_errors=True)

@@ -14,7 +14,7 @@ from .._domain import container as containers
 from .._domain.errors import RecoveryError
 from .._domain.fence import Fence, GuardRefused
 from .._domain.timing import stable_window, verify_timeout
-from .._domain.verdict import FAILED, UNMEASURED, Health
+from .._domain.verdict import FAILED, HEALTHY, UNMEASURED, Health, for_ladder
 from .engine.client import Engine
 from .engine.errors import EngineFailure
 from .evidence import EVIDENCE_SECONDS, Evidence, EvidenceStore
@@ -139,6 +139,10 @@ class Rung:
             held.require(needs_s)
         except Declined as declined:
             return Outcome(declined.outcome, declined.reason, declined.message)
+        if self.fence.recheck:
+            seen = self.prober.measure()
+            if for_ladder(seen.health) == HEALTHY:
+                return _measured(Outcome(REFUSED, "healthy_again", "it became healthy while it waited for its turn: left alone"), seen)
         store = EvidenceStore(self.guard.directory, self.guard.clock)
         evidence = store.capture(self.fence.session_id, self.fence.scope, inspect, self.engine, self.prober, self.evidence_seconds).to_json()
         held.require(needs_s - self.evidence_seconds)  # a process that slept meanwhile must not act on a lease that is over

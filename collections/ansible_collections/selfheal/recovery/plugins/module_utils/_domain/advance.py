@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Mapping
 
 from .decide import REFUSED, pause_holds, place_until
-from .ladder import UNREACHABLE, next_step, release
+from .inputs import PERSISTENT_DEGRADATION
+from .ladder import RECOVERED, UNREACHABLE, conclude, next_step, release
 from .state import ACTING, DONE, WAITING, Attempt, Environment, Service, Session, StepResult
 from .times import from_text, to_text
 from .world import Answer, World, instance_scope, told
@@ -44,6 +45,8 @@ def _advance(world: World, key: str, service: Service, session: Session, results
         if attempt.state != DONE and (over or _stopped(environment, service, name, now)):
             attempt = replace(attempt, state=DONE)
         attempts[name] = attempt
+    if any(attempt.state == DONE and conclude(attempt).outcome != RECOVERED for attempt in attempts.values()):
+        attempts = {name: _spared(attempt) for name, attempt in attempts.items()}
     if not any(attempt.state == ACTING for attempt in attempts.values()):
         due = min((attempt.wave for attempt in attempts.values() if attempt.state == WAITING), default=-1)
         attempts = {name: release(attempt) if attempt.wave == due else attempt for name, attempt in attempts.items()}
@@ -52,6 +55,11 @@ def _advance(world: World, key: str, service: Service, session: Session, results
     places = {**environment.sessions, session.id: place_until(session.expires_at)}
     world = world.with_service(key, service).with_environment(environment_name, replace(environment, sessions=places))
     return world, told(key, service, session)
+
+
+def _spared(attempt: Attempt) -> Attempt:
+    """One that still serves, though degraded, has its turn only while those before it came back: it may be the last that serves."""
+    return replace(attempt, state=DONE) if attempt.state == WAITING and attempt.reason == PERSISTENT_DEGRADATION else attempt
 
 
 def _stopped(environment: Environment, service: Service, name: str, now: datetime) -> bool:

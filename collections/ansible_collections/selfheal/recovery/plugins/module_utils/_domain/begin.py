@@ -18,7 +18,6 @@ from .scope import Scope
 from .settle import settle_session
 from .state import ACTING, WAITING, Attempt, Environment, Service, Session
 from .times import from_text, to_text
-from .verdict import UNHEALTHY, UNKNOWN
 from .world import Answer, Request, World, event, told
 
 
@@ -63,7 +62,7 @@ def _remember_sickness(world: World, key: str, seen_here: list[Observation], now
     sick = dict(environment.sick)
     observed = {seen.scope.instance for seen in seen_here}
     others = [last_sample(instance, now, FRESH_SAMPLE_S) for name, instance in service.instances.items() if name not in observed]
-    if any(map(is_sick, seen_here)) or any(sample and sample.ladder == UNHEALTHY for sample in others):
+    if any(map(is_sick, seen_here)) or any(sample and sample.sick for sample in others):
         sick.setdefault(scope.service, to_text(now))
     else:
         sick.pop(scope.service, None)
@@ -87,7 +86,7 @@ def _admit(world: World, key: str, request: Request, now: datetime) -> tuple[Wor
         for seen in chosen:
             decisions[seen.scope.instance] = Decision(REFUSED, "in_progress", f"as many sessions as allowed are running here: {running}")
         chosen = []
-    answers = {name: _undecided(seen.scope, decisions[name]) for seen in seen_here for name in [seen.scope.instance]}
+    answers = {seen.scope.instance: _undecided(seen.scope, decisions[seen.scope.instance]) for seen in seen_here}
     if not chosen:
         return world, answers
     world, session = _begin_session(world, key, seen_here, chosen, decisions, request, now)
@@ -101,16 +100,21 @@ def _numbers(service: Service, environment: Environment, seen: Observation, requ
     observed = {each.scope.instance: each for each in request.observations if each.scope.service_key == scope.service_key}
     members = {each.instance for each in request.fleet if each.service_key == scope.service_key} | set(observed)
     sick = sum(map(is_sick, observed.values()))
-    serving = sum(each.verdict != UNKNOWN and each.ladder != UNHEALTHY for name, each in observed.items() if name != scope.instance)
+    serving = sum(each.serves for name, each in observed.items() if name != scope.instance)
     for name in members - set(observed):
         sample = last_sample(service.instance(name), now, FRESH_SAMPLE_S)
         if sample is not None:
-            sick += sample.ladder in (UNHEALTHY, UNKNOWN)
-            serving += sample.ladder not in (UNHEALTHY, UNKNOWN)
+            sick += sample.sick
+            serving += sample.serves
     services = {each.service for each in (*request.fleet, *(each.scope for each in request.observations)) if each.environment == scope.environment}
-    recent = now - timedelta(seconds=seen.policy.storm_window_s)
-    turned_sick = sum(from_text(since) >= recent for since in environment.sick.values())
-    return Numbers(len(members), sick, serving, len(services | set(environment.sick)), turned_sick)
+    turned_sick = _largest_group([from_text(since) for service_name, since in environment.sick.items() if service_name in services], seen.policy.storm_window_s)
+    return Numbers(len(members), sick, serving, len(services), turned_sick)
+
+
+def _largest_group(moments: list[datetime], seconds: float) -> int:
+    """How many of the services that are still sick turned so within one window: a storm lasts until they are well, not until a clock says so."""
+    window = timedelta(seconds=seconds)
+    return max((sum(first <= moment <= first + window for moment in moments) for first in moments), default=0)
 
 
 def _begin_session(
@@ -128,7 +132,7 @@ def _begin_session(
     policy = chosen[0].policy
     # A rung is verified for up to twice the start period in one call, during which nobody renews the lease.
     lease_s = policy.lease_s + int(2 * max(seen.start_period_s for seen in chosen))
-    serving = any(seen.verdict != UNKNOWN and seen.ladder != UNHEALTHY for seen in seen_here) or _others_serve(service, seen_here, now)
+    serving = any(seen.serves for seen in seen_here) or _others_serve(service, seen_here, now)
     attempts = {}
     for position, seen in enumerate(chosen):
         wave = position if serving else 0
@@ -163,7 +167,7 @@ def _begin_session(
 def _others_serve(service: Service, seen_here: list[Observation], now: datetime) -> bool:
     observed = {seen.scope.instance for seen in seen_here}
     samples = [last_sample(instance, now, FRESH_SAMPLE_S) for name, instance in service.instances.items() if name not in observed]
-    return any(sample is not None and sample.ladder not in (UNHEALTHY, UNKNOWN) for sample in samples)
+    return any(sample is not None and sample.serves for sample in samples)
 
 
 def _undecided(scope: Scope, decision: Decision) -> Answer:

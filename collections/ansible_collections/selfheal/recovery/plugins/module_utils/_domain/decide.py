@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from .inputs import HEALTH_CHECK_FAILED, MANUALLY_FORCED, PERSISTENT_DEGRADATION, Inputs, Observation
-from .ladder import REDEPLOY
-from .policy import DEGRADED_SAMPLES, TAKEOVER_S
+from .policy import DEGRADED_SAMPLES, REDEPLOY, TAKEOVER_S
 from .state import Environment, Instance, Pause, Service
 from .times import from_text, to_text
 from .verdict import DEGRADED, HEALTHY, UNHEALTHY, UNKNOWN
@@ -25,7 +24,7 @@ REFUSED = "refused"
 ESCALATE = "escalate"
 
 # Refusals that only ask for patience: nobody needs to come.
-PATIENT = frozenset({"lease_held", "in_progress", "cooling_down", "paused", "maintenance_window"})
+PATIENT = frozenset({"lease_held", "in_progress", "cooling_down", "paused", "maintenance_window", "healthy_again"})
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ class Fence:
     """What the store's admission hands to an acting call.
 
     ``scope`` is the instance, ``token`` grows with every admission of its service, ``adopts`` are stores that were replaced by this one on a
-    person's word, and ``boot_id``, ``not_after`` (seconds since that boot) are the end of the lease in the host's own clock.
+    person's word, ``boot_id`` and ``not_after`` (seconds since that boot) are the end of the lease in the host's own clock. ``recheck`` asks
+    to measure once more before acting, because the instance waited for its turn.
     """
 
     session_id: str
@@ -42,6 +43,7 @@ class Fence:
     adopts: tuple[str, ...]
     boot_id: str
     not_after: float
+    recheck: bool = False
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Fence:
@@ -63,7 +65,7 @@ class Fence:
         wrong = [store for store in stores if not _STORE_ID.match(store)]
         if wrong:
             raise BadInput(f"expected the id of a store, 32 lower-case hex digits, found {wrong[0]!r:.80}")
-        return cls(session, scope, token, stores[0], tuple(stores[1:]), str(end.get("boot_id") or ""), seconds)
+        return cls(session, scope, token, stores[0], tuple(stores[1:]), str(end.get("boot_id") or ""), seconds, bool(data.get("recheck")))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Mapping
 from .errors import BadInput
 from .policy import Policy
 from .scope import Scope
-from .verdict import UNKNOWN, VERDICTS, Health, for_ladder
+from .verdict import UNHEALTHY, UNKNOWN, VERDICTS, Health, for_ladder
 
 HEALTH_CHECK_FAILED = "health_check_failed"
 PERSISTENT_DEGRADATION = "persistent_degradation"
@@ -77,6 +77,11 @@ class Observation:
     guard_store: str = ""
     clock: Mapping[str, Any] = field(default_factory=dict)
     detail: str = ""
+
+    @property
+    def serves(self) -> bool:
+        """Whether the instance serves, as far as anybody can tell."""
+        return self.verdict != UNKNOWN and self.ladder != UNHEALTHY
 
     @classmethod
     def from_result(cls, result: Mapping[str, Any]) -> Observation:

@@ -15,9 +15,6 @@ NOT_STARTED = "not_started"
 UNREACHABLE = "unreachable"
 STEP_OUTCOMES = (RECOVERED, FAILED, REFUSED, NOT_STARTED, UNREACHABLE)
 
-# The rung that is a deployment: it counts on the deployment track too.
-REDEPLOY = "redeploy"
-
 _ENDS_THE_LADDER = (RECOVERED, REFUSED, UNREACHABLE)
 
 

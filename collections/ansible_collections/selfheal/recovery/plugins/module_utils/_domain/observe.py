@@ -28,17 +28,16 @@ def observe(service: Service, seen: Observation, now: datetime, triggered_by: st
     name = seen.scope.instance
     instance = service.instance(name)
     text = to_text(now)
-    sick = is_sick(seen)
     well = seen.ladder == HEALTHY
     instance = replace(
         instance,
-        samples=(*instance.samples, Sample(text, seen.verdict, seen.ladder))[-SAMPLES_KEPT:],
+        samples=(*instance.samples, Sample(text, seen.verdict, seen.ladder, is_sick(seen)))[-SAMPLES_KEPT:],
         starting_since=(instance.starting_since or text) if seen.starting and seen.verdict == UNKNOWN else "",
-        sick_since="" if well else (instance.sick_since or text) if sick else instance.sick_since,
     )
     service = service.with_instance(name, instance)
     waiting = instance.provisional
-    if waiting is None or seen.verdict == UNKNOWN:
+    acting = service.session is not None and name in service.session.attempts
+    if waiting is None or acting or seen.verdict == UNKNOWN or seen.container_state == "paused":
         return service, []
     if seen.ladder == UNHEALTHY:
         return _settled(service, seen, waiting, now, triggered_by, RELAPSED)

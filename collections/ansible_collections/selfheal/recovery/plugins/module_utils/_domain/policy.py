@@ -8,6 +8,7 @@ The ranges are not decoration: within them a service that never stays well opens
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import Any, Mapping
 
@@ -41,6 +42,11 @@ _RANGES = {
 }
 _LONGEST_BACKOFF_S = 3 * HOUR
 
+# The rung that is a deployment: it counts on the deployment track too.
+REDEPLOY = "redeploy"
+RUNGS = ("container_restart", "cache_clear", "network_reset", REDEPLOY)
+_ROLE = re.compile(r"[A-Za-z0-9_]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -71,8 +77,11 @@ class Policy:
         for value in self.backoff_s:
             _whole("backoff_s", value, 0, _LONGEST_BACKOFF_S)
         for rung in self.ladder:
-            if not str(rung).replace(".", "").replace("_", "").isalnum():
-                raise BadInput(f"expected the names of roles in the ladder, found {rung!r:.80}")
+            if rung not in RUNGS and not _ROLE.fullmatch(str(rung)):
+                raise BadInput(
+                    f"expected a rung in the ladder, found {rung!r:.80}",
+                    f"Ours are {', '.join(RUNGS)}; a site's own is the full name of a role: NAMESPACE.COLLECTION.ROLE",
+                )
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Policy:

@@ -11,9 +11,9 @@ from typing import Mapping
 from .breaker import DEPLOYMENT, RECOVERY, Cause, fail, open_
 from .decide import REPAIR
 from .events import Event
-from .ladder import FAILED, NOT_STARTED, RECOVERED, REDEPLOY, Conclusion, conclude, next_step
+from .ladder import FAILED, NOT_STARTED, RECOVERED, Conclusion, conclude, next_step
 from .observe import cooling_until
-from .policy import DAY, RECORDS_KEPT, RECURRING_ATTEMPTS, RECURRING_WITHIN_S
+from .policy import DAY, RECORDS_KEPT, RECURRING_ATTEMPTS, RECURRING_WITHIN_S, REDEPLOY
 from .scope import Scope
 from .state import Attempt, Instance, Provisional, Record, Service, Session, StepResult
 from .times import to_text
@@ -75,7 +75,7 @@ def _apply(service: Service, key: str, session: Session, name: str, attempt: Att
         track, events = fail(instance.recovery, cause)
         until = cooling_until(attempt.policy, track.failure_count, now, session.id)
         instance = replace(instance, recovery=track, cooling_until=until)
-        if any(result.rung == REDEPLOY and result.mutated for result in attempt.results):
+        if conclusion.rung == REDEPLOY or any(result.rung == REDEPLOY and result.mutated for result in attempt.results):
             deployment, more = fail(service.deployment, replace(cause, scope=key, threshold=service.threshold(DEPLOYMENT)))
             service, events = replace(service, deployment=deployment), events + more
     if _attempts_since(instance, now, DAY) >= attempt.policy.daily_budget:

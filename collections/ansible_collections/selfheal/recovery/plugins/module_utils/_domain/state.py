@@ -14,6 +14,8 @@ from typing import Any, Mapping, TypeVar
 from .breaker import CLOSED, DEFAULT_THRESHOLDS, DEPLOYMENT, OPEN, RECOVERY, Track
 from .errors import BadInput, RecoveryError
 from .policy import Policy
+from .times import from_text
+from .verdict import DEGRADED, HEALTHY
 
 WAITING = "waiting"
 ACTING = "acting"
@@ -28,11 +30,17 @@ class StateUnreadable(RecoveryError):
 
 @dataclass(frozen=True)
 class Sample:
-    """One verdict: over everything measured, and over what a rung can cure."""
+    """One verdict: over everything measured, and over what a rung can cure; ``sick`` is whether it counts as sick for the fleet's numbers."""
 
     at: str
     verdict: str
     ladder: str
+    sick: bool = False
+
+    @property
+    def serves(self) -> bool:
+        """Whether the instance served, as far as anybody could tell."""
+        return self.ladder in (HEALTHY, DEGRADED)
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,6 @@ class Instance:
     provisional: Provisional | None = None
     cooling_until: str = ""
     starting_since: str = ""
-    sick_since: str = ""
     pause: Pause | None = None
 
 
@@ -191,6 +198,11 @@ def environment_from_json(scope: str, data: Mapping[str, Any] | None) -> Environ
 
 Decoded = TypeVar("Decoded")
 
+_TIMES = frozenset(
+    "at begun_at expires_at deadline started_at settled_at recovered_at until cooling_until starting_since opened_at closed_at budget_from"
+    " last_failure_time".split()
+)
+
 
 def _guarded(scope: str, data: Mapping[str, Any], decode: Any) -> Any:
     try:
@@ -220,11 +232,17 @@ def _environment(data: Mapping[str, Any]) -> Environment:
     return _flat(
         Environment,
         data,
-        sessions=dict(data["sessions"]),
-        sick=dict(data["sick"]),
+        sessions=_times(data["sessions"]),
+        sick=_times(data["sick"]),
         pause=_optional(data.get("pause"), lambda value: _flat(Pause, value)),
         adopts=tuple(data.get("adopts", ())),
     )
+
+
+def _times(data: Mapping[str, Any]) -> dict[str, str]:
+    for value in data.values():
+        from_text(value)
+    return dict(data)
 
 
 def _instance(data: Mapping[str, Any]) -> Instance:
@@ -246,10 +264,14 @@ def _session(data: Mapping[str, Any]) -> Session:
 def _attempt(data: Mapping[str, Any]) -> Attempt:
     if data["state"] not in (WAITING, ACTING, DONE):
         raise ValueError(f"an attempt cannot be {data['state']!r}")
+    rungs, step = tuple(data["rungs"]), data["step"]
+    Policy(ladder=rungs)  # whoever can write state must not name what runs: names of roles, and nothing else
+    if not rungs or not 0 <= step <= len(rungs) or (step == len(rungs) and data["state"] != DONE):
+        raise ValueError(f"step {step} is none of its {len(rungs)} rungs")
     return _flat(
         Attempt,
         data,
-        rungs=tuple(data["rungs"]),
+        rungs=rungs,
         policy=Policy.from_json(data["policy"]),
         results=tuple(_flat(StepResult, each) for each in data["results"]),
         clock_s=float(data["clock_s"]),
@@ -279,6 +301,8 @@ def _flat(cls: type[Decoded], data: Mapping[str, Any], **decoded: Any) -> Decode
         expected = plain.get(kinds[name], ())
         if name not in decoded and (not isinstance(value, expected) or isinstance(value, bool) != (expected is bool)):
             raise ValueError(f"{name!r} should be {kinds[name]}, found {value!r:.80}")
+        if name in _TIMES and value:
+            from_text(value)
     return cls(**{**data, **decoded})
 
 

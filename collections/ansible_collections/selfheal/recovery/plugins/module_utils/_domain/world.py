@@ -11,7 +11,7 @@ from typing import Any, Callable, Mapping
 from .breaker import RECOVERY
 from .decide import REPAIR, Decision
 from .events import Event
-from .inputs import Inputs, Observation
+from .inputs import MANUALLY_FORCED, Inputs, Observation
 from .ladder import Next, next_step
 from .scope import Scope
 from .state import Attempt, Environment, Service, Session
@@ -95,6 +95,7 @@ def _fence(scope: Scope, session: Session, attempt: Attempt) -> dict[str, Any]:
         "scope": str(scope),
         "token": session.token,
         "step": attempt.step,
+        "recheck": attempt.wave > 0 and attempt.step == 0 and attempt.reason != MANUALLY_FORCED,
         "not_after": {"boot_id": attempt.boot_id, "seconds": attempt.clock_s + held},
     }
 

@@ -7,6 +7,8 @@ Simulated over days with a monitor every few minutes, for the shipped defaults a
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 hypothesis = pytest.importorskip("hypothesis")
@@ -82,9 +84,21 @@ def paper_start():
 
 
 @settings(max_examples=60, deadline=None)
+@given(policy=policies, threshold=st.integers(1, 5), step_s=st.integers(1, 30 * MINUTE))
+def test_hopeless_service_opens_its_breaker_at_its_threshold(policy, threshold, step_s):
+    """lesson 25, for every allowed setting: by the threshold, or by the daily budget before it."""
+    paper = Paper(replace(policy, recovery_threshold=threshold))
+    start = paper.now
+    while not paper.instance().recovery.is_open:
+        paper.monitor("unhealthy", never, step_s=step_s)
+        paper.wait(CYCLE)
+        assert (paper.now - start).total_seconds() < BOUND
+    assert len(paper.instance().records) == min(threshold, policy.daily_budget)
+
+
+@settings(max_examples=60, deadline=None)
 @given(policy=policies, step_s=st.integers(1, 30 * MINUTE))
-def test_hopeless_service_opens_its_breaker_or_reaches_a_person(policy, step_s):
-    """lesson 25, for every allowed setting."""
+def test_hopeless_service_reaches_a_person_with_its_first_failed_attempt(policy, step_s):
     assert until_bounded(Paper(policy), lambda _paper: "unhealthy", never, step_s) is not None
 
 

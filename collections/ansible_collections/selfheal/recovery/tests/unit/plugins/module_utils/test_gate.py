@@ -122,6 +122,17 @@ def test_bad_inputs_are_refused_before_anything_is_read(url, tmp_path):
     assert not (tmp_path / "state").exists()
 
 
+def test_place_in_the_environment_is_stored_and_given_back(url):
+    decision = gate(url).begun({"web1": result()}, [], {})
+    assert list(open_store(url).read(["production"]).documents["production"]["sessions"]) == list(decision["sessions"].values())
+    gate(url).settled(decision, recovered(decision))
+    assert not open_store(url).read(["production"]).documents["production"]["sessions"]
+
+
+def test_malformed_name_elsewhere_in_the_inventory_keeps_nobody_from_repair(url):
+    assert gate(url).begun({"web1": result()}, ["production/we\nb/x", "nonsense"], {})["instances"]["web1"]["role"]
+
+
 def test_services_of_one_run_have_a_session_each(url):
     decision = gate(url).begun({"web1": result(), "db1": result("db1", key="production/db")}, [], {})
     assert set(decision["sessions"]) == {KEY, "production/db"} and len(set(decision["sessions"].values())) == 2

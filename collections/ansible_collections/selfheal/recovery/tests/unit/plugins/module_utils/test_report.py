@@ -104,9 +104,11 @@ def test_report_is_written_whole_and_for_its_owner(tmp_path):
 
 def test_old_reports_are_removed(tmp_path):
     given = {"decision": decision(web1=told()), "begun": {}, "probes": {}, "steps": {}, "inputs": {}}
+    (tmp_path / "run-0-mine").mkdir()
     for _run in range(5):
         write(str(tmp_path), 3, given, {}, False)
-    assert len(list(tmp_path.glob("run-*"))) == 3
+    assert len(list(tmp_path.glob("run-*/result.json"))) == 3
+    assert (tmp_path / "run-0-mine").exists(), "what is no report is not ours to remove"
 
 
 def test_check_mode_writes_nothing(tmp_path):

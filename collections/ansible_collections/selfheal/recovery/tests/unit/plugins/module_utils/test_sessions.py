@@ -385,6 +385,105 @@ def test_thirty_services_sick_at_once_touch_nobody():
     assert {answer.reason for answer in answers.values()} == {"storm"}
 
 
+def test_storm_lasts_until_the_services_are_well():
+    """lesson 45: a clock does not end it."""
+    paper = Paper()
+    keys = [f"production/app{number}" for number in range(30)]
+    for _cycle in range(5):
+        answers = paper.run(*[paper.see(f"host{number}", "unhealthy", key) for number, key in enumerate(keys)])
+        assert {answer.reason for answer in answers.values()} == {"storm"}
+        paper.wait(4 * MINUTE)
+
+
+def test_last_serving_instance_is_spared_when_the_one_before_it_did_not_come_back():
+    paper = Paper()
+    for _sample in range(2):
+        paper.run(paper.see("web1", "degraded"), paper.see("web2", "degraded"), fleet=fleet(2))
+        paper.wait(MINUTE)
+    begun = paper.begin(paper.see("web1", "degraded"), paper.see("web2", "degraded"), fleet=fleet(2))
+    assert begun["web1"].next.rung and begun["web2"].next.wait
+    answers = paper.advance(sessions_of(begun), {"web1": step_result(begun["web1"], "failed")})
+    assert not answers["web2"].next.rung and not answers["web2"].next.wait
+
+
+def test_instance_that_waited_is_measured_once_more_before_it_is_touched():
+    paper = Paper()
+    seen = [paper.see(f"web{number}", "unhealthy" if number < 3 else "healthy") for number in range(1, 6)]
+    begun = paper.begin(*seen, fleet=fleet(5))
+    answers = paper.advance(sessions_of(begun), {"web1": step_result(begun["web1"], "recovered")})
+    assert (begun["web1"].fence["recheck"], answers["web2"].fence["recheck"]) == (False, True)
+
+
+def test_starting_instances_that_were_not_measured_now_are_not_sick():
+    paper = Paper()
+    starting = [paper.see(f"web{number}", "unknown", starting=True) for number in range(2, 5)]
+    paper.run(*starting, fleet=fleet(5))
+    assert paper.run(paper.see("web1", "unhealthy"), cure=always, fleet=fleet(5))["web1"].outcome == "recovered"
+
+
+def test_measurement_during_a_repair_is_no_relapse():
+    paper = Paper()
+    paper.monitor("unhealthy", always)
+    paper.wait(MINUTE)
+    paper.begin(paper.see("web1", "healthy"), inputs=Inputs(recovery_reason="manually_forced"))
+    paper.begin(paper.see("web1", "unhealthy"))
+    assert paper.instance().recovery.failure_count == 0
+
+
+def test_redeployment_killed_half_way_counts_on_both_tracks():
+    paper = Paper(Policy(ladder=("redeploy",)))
+    paper.begin(paper.see("web1", "unhealthy"))
+    paper.wait(11 * MINUTE)
+    paper.monitor("unhealthy")
+    assert (paper.instance().recovery.failure_count, paper.service().deployment.failure_count) == (1, 1)
+
+
+def test_service_held_by_a_person_is_refused_for_every_instance():
+    paper = Paper()
+    paper.change(lambda service: person.open_breaker(service, order(paper)))
+    answer = paper.monitor("unhealthy")
+    assert answer.reason == "breaker_open" and answer.detail.endswith("selfheal breaker close --scope production/web")
+
+
+def test_unreachable_step_counts():
+    paper = Paper()
+    paper.monitor("unhealthy", lambda _name, _rung: "unreachable")
+    assert paper.instance().recovery.failure_count == 1
+
+
+def test_strictest_threshold_of_a_services_instances_holds():
+    paper = Paper()
+    paper.run(paper.see("web1", "unhealthy", policy=Policy(recovery_threshold=5)), paper.see("web2", "healthy", policy=Policy(recovery_threshold=1)))
+    assert paper.instance("web1").recovery.is_open
+
+
+def test_pause_during_a_run_stops_it_at_its_next_step():
+    paper = Paper()
+    begun = paper.begin(paper.see("web1", "unhealthy"))
+    paper.change(lambda service: person.pause_service(service, order(paper), HOUR))
+    answers = paper.advance(sessions_of(begun), {"web1": step_result(begun["web1"], "failed")})
+    assert not answers["web1"].next.rung
+
+
+def test_place_in_the_environment_is_renewed_with_the_lease_and_free_after_it():
+    paper = Paper(Policy(max_sessions=1))
+    begun = paper.begin(paper.see("web1", "unhealthy"))
+    other = paper.see("db1", "unhealthy", "production/db")
+    paper.wait(9 * MINUTE)
+    paper.advance(sessions_of(begun), {"web1": step_result(begun["web1"], "failed")})
+    paper.wait(9 * MINUTE)
+    assert paper.begin(other)["db1"].reason == "in_progress"
+    paper.wait(2 * MINUTE)
+    assert paper.begin(other)["db1"].session_id
+
+
+def test_storm_is_a_share_of_the_environments_services():
+    policy = Policy(storm_percent=50, storm_floor=1)
+    paper = Paper(policy)
+    seen = [paper.see(f"h{number}", "unhealthy" if number < 4 else "healthy", f"production/app{number}") for number in range(10)]
+    assert not any(answer.reason == "storm" for answer in paper.begin(*seen).values())
+
+
 def test_at_most_three_sessions_run_in_an_environment():
     paper = Paper(Policy(storm_floor=100))
     keys = [f"production/app{number}" for number in range(5)]
@@ -540,6 +639,16 @@ def test_damaged_document_is_unreadable_and_never_a_fresh_one(damage):
         service_from_json(KEY, {})
 
 
+@pytest.mark.parametrize("damage", [{"rungs": []}, {"step": 9}, {"step": -1}, {"rungs": ["container_restart", "/tmp/evil.role"]}, {"begun_at": "soon"}])
+def test_damaged_session_is_unreadable_and_names_nothing_to_run(damage):
+    """Whoever can write state must not choose what runs."""
+    paper = Paper()
+    paper.begin(paper.see("web1", "unhealthy"))
+    paper.documents[KEY]["session"]["attempts"]["web1"].update(damage)
+    with pytest.raises(StateUnreadable):
+        paper.service()
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -558,7 +667,17 @@ def test_inputs_are_data_and_checked(bad):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"lease_s": 4}, {"daily_budget": 0}, {"backoff_s": []}, {"backoff_s": [99999]}, {"ladder": ["a b"]}, {"recovery_threshold": 0}, {"x": 1}]
+    "bad",
+    [
+        {"lease_s": 4},
+        {"daily_budget": 0},
+        {"backoff_s": []},
+        {"backoff_s": [99999]},
+        {"ladder": ["a b"]},
+        {"ladder": ["container_restat"]},
+        {"recovery_threshold": 0},
+        {"x": 1},
+    ],
 )
 def test_settings_outside_their_range_are_refused(bad):
     with pytest.raises(BadInput):
