@@ -91,7 +91,8 @@ class Gate:
         for name, told in instances.items():
             if told["session_id"] and name not in after["instances"]:
                 told.update(_OVERTAKEN)
-        return {**after, "instances": {**instances, **after["instances"]}, "sessions": sessions}
+        breakers = {**decision["breakers"], **after["breakers"]}
+        return {**after, "instances": {**instances, **after["instances"]}, "sessions": sessions, "breakers": breakers}
 
     def _run(self, keys: list[str], transition: Callable[[World, Snapshot, str], tuple[World, dict[str, Answer]]]) -> dict[str, Any]:
         """Load the services' and environments' documents, run the transition, store what it changed, and put its answers into words."""

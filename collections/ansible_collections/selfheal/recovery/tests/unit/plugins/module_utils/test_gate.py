@@ -57,6 +57,11 @@ def test_settled_session_gives_its_lease_back(url):
     assert again["instances"]["web1"]["reason"] == "not_sick" and again["breakers"][KEY]["session"] is None
 
 
+def test_breakers_of_services_without_a_session_stay_in_the_decision(url):
+    decision = gate(url).begun({"web1": result(), "db1": result("db1", "healthy", "production/db")}, [], {})
+    assert set(gate(url).settled(decision, recovered(decision))["breakers"]) == {KEY, "production/db"}
+
+
 def test_failed_step_is_followed_by_the_next_one(url):
     decision = gate(url).begun({"web1": result()}, [], {})
     told = {"web1": {"outcome": "failed", "mutated": True, "step": 0}}
