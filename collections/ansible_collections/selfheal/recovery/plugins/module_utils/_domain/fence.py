@@ -1,6 +1,6 @@
 # Copyright (c) selfheal.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The fence: what an acting call brings along, and what a host makes of it (``contracts.md``, lease and fencing).
+"""The fence: what an acting call brings along, and what a host makes of it (contract, lease and fencing).
 
 A host obeys whoever is admitted *last* by the store it knows. What it remembers and the fence that comes are enough to tell; nobody is asked.
 """

@@ -1,6 +1,6 @@
 # Copyright (c) selfheal.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How long to wait for what (``contracts.md``, "Verdict" and "Numbers"); all in seconds."""
+"""How long to wait for what (contract, "Verdict" and "Numbers"); all in seconds."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) selfheal.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From measurements to a verdict (``contracts.md``, "Verdict")."""
+"""From measurements to a verdict (contract, "Verdict")."""
 
 from __future__ import annotations
 

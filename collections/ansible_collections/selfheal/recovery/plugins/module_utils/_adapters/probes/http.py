@@ -1,6 +1,6 @@
 # Copyright (c) selfheal.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Does the service answer over HTTP? (``contracts.md``, "Verdict", kind ``http``)."""
+"""Does the service answer over HTTP? (contract, "Verdict", kind ``http``)."""
 
 from __future__ import annotations
 
