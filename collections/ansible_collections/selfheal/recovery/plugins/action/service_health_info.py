@@ -6,11 +6,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Mapping
 
+from ansible_collections.selfheal.recovery.plugins.module_utils._domain.outcomes import UNREACHABLE
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.times import to_text
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.verdict import UNKNOWN, Health
 from ansible_collections.selfheal.recovery.plugins.module_utils._module import prober_of
 from ansible_collections.selfheal.recovery.plugins.modules.service_health_info import argument_spec
-from ansible_collections.selfheal.recovery.plugins.plugin_utils._action import UNREACHABLE, FactsAction, Silence
+from ansible_collections.selfheal.recovery.plugins.plugin_utils._action import FactsAction, Silence
 
 
 class ActionModule(FactsAction):

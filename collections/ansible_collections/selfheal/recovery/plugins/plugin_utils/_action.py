@@ -15,11 +15,11 @@ from typing import Any, Mapping
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.rung import NOT_RECOVERED, Outcome
+from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.rung import Outcome
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors import BadInput, RecoveryError
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.masking import MASK, without_credentials
+from ansible_collections.selfheal.recovery.plugins.module_utils._domain.outcomes import FAILED, UNREACHABLE
 
-UNREACHABLE = "unreachable"
 TASK_TIMEOUT = "task_timeout"
 MODULE_FAILED = "module_failed"
 
@@ -144,6 +144,6 @@ def _hidden(text: str, params: Mapping[str, Any]) -> str:
 
 def silent_step(rung: str, params: Mapping[str, Any], why: Silence, mutated: bool) -> dict[str, Any]:
     """The result of a rung whose host did not tell what came of it: whatever it was to do may have been done, unless nothing was to be done."""
-    draft = Outcome(UNREACHABLE if why.reason == UNREACHABLE else NOT_RECOVERED, why.reason, why.detail, mutated=mutated).to_json()
+    draft = Outcome(UNREACHABLE if why.reason == UNREACHABLE else FAILED, why.reason, why.detail, mutated=mutated).to_json()
     facts = {key: value for key, value in draft.items() if key not in ("before", "after")}
     return {"changed": mutated, "scope": params["scope"], "rung": rung, "step": params["fence"]["step"], **facts}

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 
 from .._domain import container as containers
+from .._domain.outcomes import NOT_STARTED, REFUSED
 from .deadline import Deadline
 from .engine.client import RESTART_MARGIN, Engine
 from .engine.errors import EngineFailure, NoSuchContainer
-from .rung import NOT_STARTED, REFUSED, Declined
+from .rung import Declined
 
 _RESTARTED = frozenset({"running", "exited", "created", "restarting"})
 # A container that asks for endless patience gets five minutes: a stuck one would otherwise hold the host for ever.

@@ -18,7 +18,7 @@ from .._domain.begin import begin
 from .._domain.decide import REFUSED
 from .._domain.errors import BadInput
 from .._domain.inputs import Inputs, Observation
-from .._domain.ladder import STEP_OUTCOMES
+from .._domain.outcomes import STEP_OUTCOMES
 from .._domain.scope import Scope
 from .._domain.settle import settle
 from .._domain.state import StateUnreadable, StepResult, environment_from_json, service_from_json, to_json

@@ -228,10 +228,8 @@ def _view(scope: Scope, snapshot: Snapshot) -> View:
 
 
 def _of_environment(environment: Environment, name: str, now: datetime) -> dict[str, Any]:
-    pause = environment.pause
-    held = pause is not None and pause_holds(pause, now)
     return {
         "scope": name,
-        "paused": f"until {pause.until} by {pause.by}: {pause.reason}" if pause is not None and held else None,
+        "paused": shown.held(environment.pause, now),
         "adopts": list(environment.adopts),
     }

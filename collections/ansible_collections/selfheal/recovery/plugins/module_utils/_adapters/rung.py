@@ -13,6 +13,8 @@ from typing import Any, Mapping, Protocol
 from .._domain import container as containers
 from .._domain.errors import RecoveryError
 from .._domain.fence import Fence, GuardRefused
+from .._domain.outcomes import FAILED as NOT_RECOVERED
+from .._domain.outcomes import NOT_STARTED, RECOVERED, REFUSED
 from .._domain.timing import stable_window, verify_timeout
 from .._domain.verdict import FAILED, HEALTHY, UNMEASURED, Health, for_ladder
 from .engine.client import Engine
@@ -22,12 +24,6 @@ from .files import NotPrivate
 from .host_guard import Held, HostGuard
 from .prober import Measurement, Prober
 from .waiter import until_stable
-
-RECOVERED = "recovered"
-NOT_RECOVERED = "failed"
-REFUSED = "refused"
-NOT_STARTED = "not_started"
-OUTCOMES = (RECOVERED, NOT_RECOVERED, REFUSED, NOT_STARTED)
 
 _SHOWN_IN_DIFF = ("state", "health", "exit_code", "started_at", "image", "id")
 

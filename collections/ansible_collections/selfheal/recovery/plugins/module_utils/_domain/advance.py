@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Mapping
 
-from .decide import REFUSED, pause_holds, place_until
+from .decide import REFUSED, pause_holds
 from .inputs import PERSISTENT_DEGRADATION
-from .ladder import RECOVERED, UNREACHABLE, conclude, next_step, release
+from .ladder import conclude, next_step, release
+from .outcomes import RECOVERED, UNREACHABLE
 from .state import ACTING, DONE, WAITING, Attempt, Environment, Service, Session, StepResult
 from .times import from_text, to_text
-from .world import Answer, World, instance_scope, told
+from .world import Answer, World, instance_scope, told, with_place
 
 
 def advance(world: World, session_ids: Mapping[str, str], results: Mapping[str, StepResult], now: datetime) -> tuple[World, dict[str, Answer]]:
@@ -52,8 +53,7 @@ def _advance(world: World, key: str, service: Service, session: Session, results
         attempts = {name: release(attempt) if attempt.wave == due else attempt for name, attempt in attempts.items()}
     session = replace(session, attempts=attempts, expires_at=to_text(now + timedelta(seconds=session.lease_s)))
     service = replace(service, session=session)
-    places = {**environment.sessions, session.id: place_until(session.expires_at)}
-    world = world.with_service(key, service).with_environment(environment_name, replace(environment, sessions=places))
+    world = world.with_service(key, service).with_environment(environment_name, with_place(environment, session))
     return world, told(key, service, session)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Mapping
 
 from .breaker import DEPLOYMENT, RECOVERY
-from .decide import NONE, REFUSED, REPAIR, Case, Decision, Numbers, decide, lease_is_over, place_until
+from .decide import NONE, REFUSED, REPAIR, Case, Decision, Numbers, decide, lease_is_over
 from .errors import BadInput
 from .inputs import Observation
 from .observe import is_sick, last_sample, observe
@@ -18,20 +18,19 @@ from .scope import Scope
 from .settle import settle_session
 from .state import ACTING, WAITING, Attempt, Environment, Service, Session
 from .times import from_text, to_text
-from .world import Answer, Request, World, event, told
+from .world import Answer, Request, World, event, told, with_place
 
 
 def begin(world: World, request: Request, now: datetime) -> tuple[World, dict[str, Answer]]:
     """Remember what was measured, take over what expired, decide on every instance, and write the attempts of those that may act."""
-    by_name: dict[str, Observation] = {}
-    for seen in request.observations:
-        if seen.scope.instance in by_name:
-            raise BadInput(f"expected each instance once, found {seen.scope.instance!r} twice")
-        by_name[seen.scope.instance] = seen
-    for key in sorted({seen.scope.service_key for seen in request.observations}):
+    names = [seen.scope.instance for seen in request.observations]
+    if len(set(names)) < len(names):
+        raise BadInput(f"expected each instance once, found {max(names, key=names.count)!r} twice")
+    keys = sorted({seen.scope.service_key for seen in request.observations})
+    for key in keys:
         world = _remember(world, key, request, now)
     answers: dict[str, Answer] = {}
-    for key in sorted({seen.scope.service_key for seen in request.observations}):
+    for key in keys:
         world, more = _admit(world, key, request, now)
         answers.update(more)
     return world, answers
@@ -160,8 +159,7 @@ def _begin_session(
     )
     events = [event(service, key, session, instance, "attempt_begun", attempt.reason, now) for instance, attempt in attempts.items()]
     world = world.with_service(key, replace(service, session=session, fence=session.token), events)
-    places = {**environment.sessions, session.id: place_until(session.expires_at)}
-    return world.with_environment(name, replace(environment, sessions=places)), session
+    return world.with_environment(name, with_place(environment, session)), session
 
 
 def _others_serve(service: Service, seen_here: list[Observation], now: datetime) -> bool:

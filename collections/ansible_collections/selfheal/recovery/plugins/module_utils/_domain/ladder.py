@@ -6,14 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from .outcomes import FAILED, NOT_STARTED, RECOVERED, REFUSED, UNREACHABLE
 from .state import ACTING, DONE, WAITING, Attempt, StepResult
-
-RECOVERED = "recovered"
-FAILED = "failed"
-REFUSED = "refused"
-NOT_STARTED = "not_started"
-UNREACHABLE = "unreachable"
-STEP_OUTCOMES = (RECOVERED, FAILED, REFUSED, NOT_STARTED, UNREACHABLE)
 
 _ENDS_THE_LADDER = (RECOVERED, REFUSED, UNREACHABLE)
 

@@ -14,13 +14,11 @@ from datetime import datetime, timedelta
 from .breaker import DEPLOYMENT, RECOVERY, Cause, fail, prove
 from .events import Event
 from .inputs import Observation
+from .outcomes import PROVEN, RELAPSED
 from .policy import JITTER, SAMPLES_KEPT, Policy
 from .state import Instance, Provisional, Record, Sample, Service
 from .times import from_text, to_text
 from .verdict import HEALTHY, UNHEALTHY, UNKNOWN
-
-RELAPSED = "relapsed"
-PROVEN = "proven"
 
 
 def observe(service: Service, seen: Observation, now: datetime, triggered_by: str) -> tuple[Service, list[Event]]:

@@ -11,8 +11,9 @@ from typing import Mapping
 from .breaker import DEPLOYMENT, RECOVERY, Cause, fail, open_
 from .decide import REPAIR
 from .events import Event
-from .ladder import FAILED, NOT_STARTED, RECOVERED, Conclusion, conclude, next_step
+from .ladder import Conclusion, conclude, next_step
 from .observe import cooling_until
+from .outcomes import FAILED, NOT_STARTED, RECOVERED, REFUSED, RELAPSED
 from .policy import DAY, RECORDS_KEPT, RECURRING_ATTEMPTS, RECURRING_WITHIN_S, REDEPLOY
 from .scope import Scope
 from .state import Attempt, Instance, Provisional, Record, Service, Session, StepResult
@@ -104,7 +105,7 @@ def _concluded(scope: Scope, instance: Instance, session: Session, attempt: Atte
     elif conclusion.outcome == FAILED:
         outcome, reason = "escalated", conclusion.reason or "repair_failed"
     else:
-        refused = attempt.results and attempt.results[-1].outcome == "refused"
+        refused = attempt.results and attempt.results[-1].outcome == REFUSED
         outcome = "refused" if refused or not attempt.results else "escalated"
     if track.is_open:
         detail = f"{detail + '. ' if detail else ''}The recovery breaker is open ({track.last_trigger}: {track.trigger_reason})"
@@ -117,7 +118,7 @@ def _as_recorded(key: str, service: Service, session_id: str) -> dict[str, Answe
     for name, instance in service.instances.items():
         for record in instance.records:
             if record.session_id == session_id:
-                well = record.outcome not in (FAILED, "relapsed")
+                well = record.outcome not in (FAILED, RELAPSED)
                 detail = f"settled before, at {record.settled_at}, as {record.outcome}"
                 outcome = "recovered" if well else "escalated"
                 answers[name] = Answer(instance_scope(key, name), REPAIR, record.reason, detail, outcome, session_id, rung=record.rung)

@@ -85,10 +85,11 @@ def _newest(recovery: list[Track], deployment: Track) -> Track:
 
 def _pause_text(environment: Environment, service: Service, scope: Scope, now: datetime) -> str | None:
     pauses = (environment.pause, service.pause, service.instance(scope.instance).pause)
-    return next((text for pause in pauses if (text := _held(pause, now))), None)
+    return next((text for pause in pauses if (text := held(pause, now))), None)
 
 
-def _held(pause: Pause | None, now: datetime) -> str | None:
+def held(pause: Pause | None, now: datetime) -> str | None:
+    """A pause in words while it is in force, else ``None``."""
     return f"until {pause.until} by {pause.by}: {pause.reason}" if pause is not None and pause_holds(pause, now) else None
 
 
@@ -104,7 +105,7 @@ def _instance(instance: Instance, now: datetime) -> dict[str, Any]:
         "verdict": last.verdict if last else None,
         "measured_at": last.at if last else None,
         "cooling_until": instance.cooling_until or None,
-        "paused": _held(instance.pause, now),
+        "paused": held(instance.pause, now),
         "proving_since": instance.provisional.recovered_at if instance.provisional else None,
     }
 

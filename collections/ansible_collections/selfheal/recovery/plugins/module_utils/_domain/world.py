@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Callable, Mapping
 
 from .breaker import RECOVERY
-from .decide import REPAIR, Decision
+from .decide import REPAIR, Decision, place_until
 from .events import Event
 from .inputs import MANUALLY_FORCED, Inputs, Observation
 from .ladder import Next, next_step
@@ -98,6 +98,11 @@ def _fence(scope: Scope, session: Session, attempt: Attempt) -> dict[str, Any]:
         "recheck": attempt.wave > 0 and attempt.step == 0 and attempt.reason != MANUALLY_FORCED,
         "not_after": {"boot_id": attempt.boot_id, "seconds": attempt.clock_s + held},
     }
+
+
+def with_place(environment: Environment, session: Session) -> Environment:
+    """The environment with the session's place taken until its lease is over."""
+    return replace(environment, sessions={**environment.sessions, session.id: place_until(session.expires_at)})
 
 
 def instance_scope(key: str, name: str) -> Scope:
