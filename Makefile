@@ -15,7 +15,7 @@ YAML := $(wildcard *.yml .yamllint .ansible-lint .github playbooks roles invento
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lint lint-python lint-types lint-yaml lint-shell lint-ansible unit property sanity units house lab lab-test e2e molecule demo demo-test docs-lint changelog-lint test clean
+.PHONY: help venv lint lint-python lint-types lint-yaml lint-shell lint-ansible unit property sanity units house lab lab-test postgresql-test e2e packages test-engines test-matrix molecule demo demo-test bench docs-lint changelog-lint test clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,8 +56,8 @@ sanity: venv ## Run ansible-test sanity without containers
 units: venv ## Run the unit tests as ansible-test runs them
 	$(BIN)/python -m tests.setup.run_ansible_test units
 
-house: venv ## Test the checkout itself: front doors, configuration, wheel
-	$(PYTEST) tests/setup
+house: venv ## Test the checkout itself: front doors, configuration
+	$(PYTEST) tests/setup tests/bench
 
 lab: venv ## Install what the lab of real hosts needs on this machine (Debian or Ubuntu, root)
 	@sh tests/setup/machine.sh
@@ -65,8 +65,20 @@ lab: venv ## Install what the lab of real hosts needs on this machine (Debian or
 lab-test: lab ## Test the lab itself, and the modules on its hosts
 	$(PYTEST) tests/lab tests/target
 
+postgresql-test: lab ## Test the store in PostgreSQL on a server of its own
+	$(PYTEST) tests/postgresql
+
 e2e: lab ## Run playbooks against real hosts with real faults
 	$(PYTEST) tests/e2e
+
+packages: lab ## Install the wheel, the Galaxy artifact and the checkout, and repair something with each
+	$(PYTEST) tests/packages
+
+test-engines: lab ## Run what asks the engine on Docker engines from 20.10 to the newest
+	$(PYTEST) tests/engines
+
+test-matrix: lab ## Run unit, sanity and an end-to-end test on the oldest and the newest Ansible
+	$(BIN)/python -m tests.setup.run_matrix $(MATRIX)
 
 molecule: lab ## Run the roles' scenarios on the lab's hosts
 	$(BIN)/python -m tests.setup.run_molecule $(ARGS)
@@ -78,6 +90,9 @@ demo: venv ## Break a service and see it repaired, on this machine's Docker engi
 demo-test: lab ## Test the demo: what it shows, and that it leaves nothing behind
 	$(PYTEST) tests/demo
 
+bench: lab ## Measure what recovery costs, and write docs/performance.md
+	$(BIN)/python -m tests.bench --write $(ARGS)
+
 docs-lint: venv ## Check the documentation of modules and roles
 	$(WITH_TOOLS) $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --disallow-unknown-collection-refs $(COLLECTION)
 
@@ -85,7 +100,7 @@ changelog-lint: venv ## Check the changelog and its fragments
 	cd $(COLLECTION) && $(BIN)/antsibull-changelog lint
 
 test: ## Run everything and sum it up (what CI runs)
-	@MAKE="$(MAKE)" sh tests/setup/all.sh lint docs-lint changelog-lint units house sanity lab-test e2e molecule demo-test
+	@MAKE="$(MAKE)" MATRIX=others sh tests/setup/all.sh lint docs-lint changelog-lint units house sanity lab-test postgresql-test e2e packages test-engines test-matrix molecule demo-test
 
 clean: ## Remove what was made here: environment, caches, test output
 	rm -rf .venv .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist $(COLLECTION)/tests/output

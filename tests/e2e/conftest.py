@@ -1,6 +1,6 @@
 # Copyright (c) selfheal.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One lab of four hosts for all tests of this directory, and for each test a site of its own on them."""
+"""One lab of four hosts and two control nodes for all tests of this directory, and for each test a site of its own on them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["machine"]
 
 @pytest.fixture(scope="session")
 def lab(machine: None) -> Iterator[Lab]:
-    lab = Lab("e2e", hosts=4)
+    lab = Lab("e2e", hosts=4, controllers=2)
     lab.down()  # what a killed session left behind
     try:
         lab.up()

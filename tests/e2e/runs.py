@@ -71,12 +71,13 @@ class Run:
 class Started:
     """A run under way."""
 
-    def __init__(self, lab: Lab, argv: Sequence[str | Path], cwd: Path, env: dict[str, str], log: Path, reports: Path) -> None:
+    def __init__(self, lab: Lab, argv: Sequence[str | Path], cwd: Path, env: dict[str, str], log: Path, reports: Path, controller: int = 0) -> None:
         self._began = time.monotonic()
         self._log = log
         self._reports = reports
         with log.open("w") as stream:
-            self._process = lab.popen(list(map(str, argv)), cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT)
+            streams = {"stdin": subprocess.DEVNULL, "stdout": stream, "stderr": subprocess.STDOUT}
+            self._process = lab.popen(list(map(str, argv)), controller=controller, cwd=cwd, env=env, **streams)
 
     @property
     def output(self) -> str:

@@ -146,18 +146,41 @@ class Site:
         path.write_text(f"---\n{json.dumps(tasks)}\n")
         return f"site.rungs.{name}"
 
-    def start(self, *options: str | Path, playbook: str | Path = "recover.yml", cwd: Path = CHECKOUT, inventories: Sequence[Path] = (), **env: str) -> Started:
-        """`ansible-playbook` under way; upper-case keywords are variables of its environment."""
+    def start(
+        self,
+        *options: str | Path,
+        playbook: str | Path = "recover.yml",
+        cwd: Path = CHECKOUT,
+        inventories: Sequence[Path] = (),
+        controller: int = 0,
+        **env: str,
+    ) -> Started:
+        """`ansible-playbook` under way; upper-case keywords are variables of its environment.
+
+        With the number of one of the lab's controllers it runs there, with a home and connections of its own.
+        """
         self._runs += 1
+        if controller:
+            options, env = self._at_home(controller, options, env)
         reports = self.directory / f"reports{self._runs}"
         paths = f"{CHECKOUT / 'collections'}:{self.directory / 'collections'}"
         own = {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": paths, "ANSIBLE_NOCOLOR": "1"}
         given = environment(**(own | {"RECOVERY_STATE": self.state, "RECOVERY_REPORTS": str(reports)} | env))
         places = [word for each in inventories or [self.inventory] for word in ("-i", each)]
         argv = [BIN / "ansible-playbook", *places, CHECKOUT / playbook if cwd != CHECKOUT else playbook, *options]
-        started = Started(self.lab, argv, cwd, {name: value for name, value in given.items() if value}, self.directory / f"run{self._runs}.log", reports)
+        started = Started(
+            self.lab, argv, cwd, {name: value for name, value in given.items() if value}, self.directory / f"run{self._runs}.log", reports, controller
+        )
         self._started.append(started)
         return started
+
+    def _at_home(self, controller: int, options: Sequence[str | Path], env: Mapping[str, str]) -> tuple[tuple[str | Path, ...], dict[str, str]]:
+        home = self.directory / f"home{controller}"
+        sockets = self.lab.plan.control_sockets / str(controller)
+        for directory in (home, sockets):
+            directory.mkdir(mode=0o700, exist_ok=True)
+        own = {"HOME": str(home), "XDG_STATE_HOME": str(home / "state"), "ANSIBLE_HOME": str(home / "ansible")}
+        return (*options, "-e", f"ansible_control_path_dir={sockets}"), own | dict(env)
 
     def recover(self, *options: str | Path, **given: Any) -> Run:
         """`ansible-playbook recover.yml` from start to end."""

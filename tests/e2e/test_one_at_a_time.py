@@ -7,23 +7,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab import Lab, wait
+from tests.lab import Lab
 
+from .leases import INSTANT, LEASE_S, TAKE_OVER, admitted, lease_until, patient_restart, wait_for, wait_until
 from .runs import Started
 from .site import Instance, Site, now
 
 pytestmark = pytest.mark.e2e
-
-_INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
-_TAKE_OVER = timedelta(seconds=30)
-# Longer than what a restart may take with a grace of a second: a host refuses a shorter one from the start.
-_LEASE_S = 45
 
 
 def test_of_two_runs_at_once_one_acts_and_the_other_says_who_does(site: Site) -> None:
@@ -34,7 +30,7 @@ def test_of_two_runs_at_once_one_acts_and_the_other_says_who_does(site: Site) ->
     since = now()
 
     both = [site.start(), site.start()]
-    session = wait.until("a session", lambda: site.session("default/queue"), seconds=30)
+    session = admitted(site, "default/queue")
     site.selfheal("breaker", "threshold", "5", "--scope", "default/queue", "--reason", "said while a repair was under way")
     ended = [run.finish() for run in both]
 
@@ -43,7 +39,7 @@ def test_of_two_runs_at_once_one_acts_and_the_other_says_who_does(site: Site) ->
     assert acted.told("queue1") == ("recovered", "health_check_failed")
     assert acted.seconds > 12
     assert other.told("queue1") == ("refused", "lease_held")
-    assert re.fullmatch(rf"session {session} of \S+@\S+ holds default/queue until {_INSTANT}", other.detail("queue1"))
+    assert re.fullmatch(rf"session {session} of \S+@\S+ holds default/queue until {INSTANT}", other.detail("queue1"))
     assert other.line("queue1: refused (lease_held)", session)
     assert site.restarts(since) == {"queue1": 1}
     status = site.breaker("status", "default/queue")
@@ -67,26 +63,24 @@ def frozen(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Froze
     """For all tests of this module, so that its lease runs out while another test waits for another one."""
     with Site(lab, tmp_path_factory.mktemp("frozen")) as site:
         may_act = site.directory / "may-act"
-        rung = site.rung("patient_restart", _wait_for(may_act), {"ansible.builtin.include_role": {"name": "selfheal.recovery.container_restart"}})
-        variables: dict[str, Any] = {"recovery_ladder": [rung], "recovery_lease": _LEASE_S, "container_restart_stop_grace": 1}
+        variables: dict[str, Any] = {"recovery_ladder": [patient_restart(site, may_act)], "recovery_lease": LEASE_S, "container_restart_stop_grace": 1}
         (instance,) = site.deploy("ledger", [0], **variables)
         instance.break_until_restart()
         run = site.start()
-        wait.until("the run to be admitted", lambda: site.session("default/ledger"), seconds=30)
+        admitted(site, "default/ledger")
         run.freeze()
-        (until,) = re.findall(rf"lease until ({_INSTANT})", site.selfheal("breaker", "status", "--scope", "default/ledger"))
-        yield Frozen(site, run, instance, may_act, datetime.fromisoformat(until))
+        yield Frozen(site, run, instance, may_act, lease_until(site, "default/ledger"))
 
 
 @pytest.mark.usefixtures("frozen")
 def test_a_killed_run_is_settled_as_failed_once_by_whoever_comes_after_its_lease(site: Site) -> None:
     """Its lock ends by itself (lesson 24). What it began is counted, although it never said how it ended."""
-    rung = site.rung("endless", _wait_for(site.directory / "never"))
+    rung = site.rung("endless", wait_for(site.directory / "never"))
     (jobs,) = site.deploy("jobs", [1], recovery_ladder=[rung], recovery_lease=5)
     jobs.break_until_restart()
     since = now()
     run = site.start()
-    session = wait.until("the run to be admitted", lambda: site.session("default/jobs"), seconds=30)
+    session = admitted(site, "default/jobs")
     run.kill()
 
     early = site.recover()
@@ -94,8 +88,8 @@ def test_a_killed_run_is_settled_as_failed_once_by_whoever_comes_after_its_lease
     assert (early.status, early.told("jobs2")) == (0, ("refused", "lease_held"))
     assert site.breaker("history", "default/jobs") == []
 
-    (until,) = re.findall(_INSTANT, early.detail("jobs2"))
-    _wait_until(datetime.fromisoformat(until) + _TAKE_OVER)
+    (until,) = re.findall(INSTANT, early.detail("jobs2"))
+    wait_until(datetime.fromisoformat(until) + TAKE_OVER)
     late = site.recover()
 
     assert (late.status, late.told("jobs2")) == (0, ("refused", "cooling_down"))
@@ -115,7 +109,7 @@ def test_a_killed_run_is_settled_as_failed_once_by_whoever_comes_after_its_lease
 def test_a_frozen_run_that_wakes_up_after_its_lease_is_refused_by_the_host(frozen: Frozen) -> None:
     """A holder that wakes up after its lease does not go on acting (lesson 24)."""
     site = frozen.site
-    _wait_until(frozen.lease_until)
+    wait_until(frozen.lease_until)
     since = now()
     frozen.may_act.touch()
 
@@ -124,20 +118,10 @@ def test_a_frozen_run_that_wakes_up_after_its_lease_is_refused_by_the_host(froze
 
     assert run.told("ledger1") == ("refused", "lease_expired")
     (needs_s,) = re.findall(r"the lease of session \S+ ends in -\d+ s, and this action may take (\d+) s", run.detail("ledger1"))
-    assert int(needs_s) < _LEASE_S  # in time it would have been let in
+    assert int(needs_s) < LEASE_S  # in time it would have been let in
     assert run.status == 2
     assert site.mutations(since) == {}
     assert frozen.instance.status() == 500
     status = site.breaker("status", "default/ledger")
     assert (status["session"], status["recovery_failure_count"]) == (None, 0)
     assert site.breaker("history", "default/ledger") == []
-
-
-def _wait_for(path: Path) -> dict[str, object]:
-    """A task that waits on the control node for a file."""
-    return {"ansible.builtin.wait_for": {"path": str(path), "timeout": 300}, "delegate_to": "localhost", "become": False}
-
-
-def _wait_until(moment: datetime) -> None:
-    left = (moment - datetime.now(UTC)).total_seconds()
-    wait.until(f"{moment}", lambda: datetime.now(UTC) > moment, seconds=max(0, left) + 1, interval=0.2)

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import rootfs
+from . import engines, rootfs
 from .errors import LabError
 from .host import Host
 from .lab import Lab
@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     up = verbs.add_parser("up", parents=[common], help="start the lab; what a killed run left is cleared up first")
     up.add_argument("--hosts", type=int, default=3, help="how many hosts (default: 3)")
     up.add_argument("--subnet", help="a /24 (default: derived from the name)")
+    up.add_argument("--engine", action="append", default=[], choices=list(engines.ENGINES), help="the next host's engine (default: stock, for all)")
     up.set_defaults(verb=_up)
     down = verbs.add_parser("down", parents=[common], help="clear the lab up; harmless when there is none")
     down.set_defaults(verb=_down)
@@ -57,10 +58,13 @@ def _up(options: argparse.Namespace) -> int:
     reason = lab_unavailable()
     if reason:
         raise LabError(reason)
-    lab = Lab(options.name, options.hosts, state=options.state, subnet=options.subnet)
+    lab = Lab(options.name, options.hosts, state=options.state, subnet=options.subnet, engine_names=options.engine)
     built = rootfs.ensure()
     if built:
         print(f"root file system built in {built:.1f} s: {rootfs.path()}")
+    fetched = engines.ensure(options.engine)
+    if fetched:
+        print(f"engines fetched in {fetched:.1f} s")
     seconds = lab.up()
     print(f"lab {lab.name}: {len(lab.hosts)} hosts up in {seconds:.2f} s ({', '.join(host.address for host in lab.hosts)}; registry {lab.registry})")
     return 0

@@ -55,15 +55,22 @@ class Host:
         self, argv: Sequence[str], check: bool = True, *, stdin: str | None = None, timeout: float = 60, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on the host, as root; with `check`, LabError when it fails. `env` adds to the host's own environment."""
-        enter = ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p"]
         given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+        given |= {"env": _ENVIRONMENT | (env or {}), "capture_output": True, "text": True}
         try:
-            done = subprocess.run([*enter, *argv], capture_output=True, text=True, check=False, timeout=timeout, env=_ENVIRONMENT | (env or {}), **given)
+            done = subprocess.run([*self._enter(), *argv], check=False, timeout=timeout, **given)
         except subprocess.TimeoutExpired as error:
             raise LabError(f"{self.name}: {' '.join(argv)}: no answer within {timeout:g} s") from error
         if check and done.returncode != 0:
             raise LabError(f"{self.name}: {' '.join(argv)}: exit status {done.returncode}: {(done.stderr or done.stdout).strip()}")
         return done
+
+    def popen(self, argv: Sequence[str]) -> subprocess.Popen[str]:
+        """Start a command on the host, as root, with pipes as its standard input and output. It has to end when its input does: signals do not reach it."""
+        return subprocess.Popen([*self._enter(), *argv], text=True, env=_ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def _enter(self) -> list[str]:
+        return ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p"]
 
     def docker(self, *args: str) -> str:
         """What the host's own `docker` command prints."""
@@ -114,9 +121,9 @@ class Host:
         self._signal_engine("KILL")
         wait.until(f"{self.name}'s engine to end", lambda: not self.path(f"/proc/{pid}").exists(), seconds=10)
 
-    def start_dockerd(self) -> None:
-        """Start the engine (again) and wait until it answers."""
-        self.run(["/usr/local/sbin/lab-dockerd"])
+    def start_dockerd(self, env: dict[str, str] | None = None) -> None:
+        """Start the engine (again), with `env` in its environment, and wait until it answers."""
+        self.run(["/usr/local/sbin/lab-dockerd"], env=env)
         wait.until(f"{self.name}'s engine", self._engine_started, seconds=_ENGINE_SECONDS)
 
     def engine_answers(self) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from . import cgroups, inventory, keys, mounts, network, processes, registry, rootfs, seed, wait
+from . import cgroups, engines, inventory, keys, mounts, network, processes, registry, rootfs, seed, wait
 from .commands import Commands
 from .errors import LabError
 from .host import Host
@@ -30,9 +30,23 @@ _END_SECONDS = 10
 class Lab:
     """A lab, by name; nothing is made before `up`. As a context manager it is up inside and down afterwards."""
 
-    def __init__(self, name: str = "lab", hosts: int = 3, *, state: Path | None = None, subnet: str | None = None, host_size: str = "1g") -> None:
-        """`state` is the directory of its files, `subnet` a /24, `host_size` the most that one host may write (a tmpfs)."""
-        self.plan = Plan.make(name, state, hosts, subnet)
+    def __init__(
+        self,
+        name: str = "lab",
+        hosts: int = 3,
+        *,
+        state: Path | None = None,
+        subnet: str | None = None,
+        host_size: str = "1g",
+        engine_names: Sequence[str] = (),
+        controllers: int = 0,
+    ) -> None:
+        """`state` is the directory of its files, `subnet` a /24, `host_size` the most that one host may write (a tmpfs).
+
+        `engine_names` are the first hosts' engines (of `engines.ENGINES`); the others run the root file system's own.
+        `controllers` are control nodes with a network of their own, besides the one at the bridge: see `popen` and `enter`.
+        """
+        self.plan = Plan.make(name, state, hosts, subnet, engine_names, controllers)
         self._host_size = host_size
         self._children: list[subprocess.Popen[bytes]] = []
 
@@ -43,7 +57,7 @@ class Lab:
         plan = Plan.read(where)
         if plan is None:
             raise LabError(f"no lab {name} in {where}; `python -m tests.lab up` makes one")
-        return cls(plan.name, plan.hosts, state=plan.state, subnet=plan.subnet)
+        return cls(plan.name, plan.hosts, state=plan.state, subnet=plan.subnet, engine_names=plan.engine_names, controllers=plan.controllers)
 
     def __enter__(self) -> Lab:
         self.up()
@@ -70,11 +84,12 @@ class Lab:
         return self.plan.registry
 
     def up(self) -> float:
-        """Start the lab unless it runs; returns the seconds that took, without building the root file system.
+        """Start the lab unless it runs; returns the seconds that took, without building the root file system or fetching engines.
 
         What an earlier `up` left unfinished is cleared up first. When this one fails, it clears up after itself.
         """
         rootfs.ensure()
+        engines.ensure(self.plan.engine_names)
         started = time.monotonic()
         with Lock(self.plan.lock) as lock, rootfs.lock(shared=True):
             earlier = Plan.read(self.state)
@@ -113,13 +128,14 @@ class Lab:
         given: dict[str, Any] = {"text": True, "capture_output": captured} | options
         return subprocess.run(self.enter(argv), check=given.pop("check", False), **given)
 
-    def popen(self, argv: Sequence[str], **options: Any) -> subprocess.Popen[str]:
-        """`subprocess.Popen` inside the control namespace."""
-        return subprocess.Popen(self.enter(argv), **({"text": True} | options))
+    def popen(self, argv: Sequence[str], *, controller: int = 0, **options: Any) -> subprocess.Popen[str]:
+        """`subprocess.Popen` inside the control namespace, or inside that of a controller."""
+        return subprocess.Popen(self.enter(argv, controller), **({"text": True} | options))
 
-    def enter(self, argv: Sequence[str]) -> list[str]:
-        """The argument list that runs `argv` inside the control namespace."""
-        return ["nsenter", f"--net=/run/netns/{self.plan.control}", "--", *argv]
+    def enter(self, argv: Sequence[str], controller: int = 0) -> list[str]:
+        """The argument list that runs `argv` inside the control namespace, or inside that of a controller (from 1)."""
+        namespace = self.plan.controller(controller) if controller else self.plan.control
+        return ["nsenter", f"--net=/run/netns/{namespace}", "--", *argv]
 
     def get(self, url: str, *, timeout: float = 5) -> tuple[int, str]:
         """GET a URL from within the control namespace: status and body. Raises OSError when there is no answer in time."""
@@ -167,7 +183,7 @@ class Lab:
         seed.write(self.plan, host.number)
         directory = self.plan.directory(host.number)
         unshare = ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child"]
-        argv = [*unshare, "/bin/sh", str(_INIT), str(rootfs.path()), str(directory), host.name, self._host_size]
+        argv = [*unshare, "/bin/sh", str(_INIT), engines.layers(self.plan.engine(host.number)), str(directory), host.name, self._host_size]
         return commands.stay(self.plan.namespace(host.number), argv, log=directory / "log")
 
     def _clear(self, plan: Plan, commands: Commands) -> None:

@@ -28,8 +28,8 @@ def remove(plan: Plan, commands: Commands) -> None:
     """Cables first: deleting a namespace is asynchronous, and a cable would linger until the kernel gets round to it."""
     present = [namespace for namespace in plan.namespaces if os.path.lexists(f"/run/netns/{namespace}")]
     if plan.control in present:
-        for number in plan.numbers:
-            commands.run(["ip", "-n", plan.control, "link", "del", plan.port(number)], check=False)
+        for _namespace, port, _address in plan.cables:
+            commands.run(["ip", "-n", plan.control, "link", "del", port], check=False)
     for namespace in reversed(present):
         commands.run(["ip", "netns", "del", namespace])
 
@@ -71,13 +71,13 @@ def _links(plan: Plan) -> list[list[str]]:
         [*control, "addr", "add", f"{plan.gateway}/24", "dev", "bridge"],
         [*control, "link", "set", "bridge", "up"],
     ]
-    for number in plan.numbers:
-        host = ["-n", plan.namespace(number)]
+    for namespace, port, address in plan.cables:
+        own = ["-n", namespace]
         links += [
-            [*control, "link", "add", plan.port(number), "type", "veth", "peer", "name", "eth0", "netns", plan.namespace(number)],
-            [*control, "link", "set", plan.port(number), "master", "bridge", "up"],
-            [*host, "link", "set", "lo", "up"],
-            [*host, "addr", "add", f"{plan.address(number)}/24", "dev", "eth0"],
-            [*host, "link", "set", "eth0", "up"],
+            [*control, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", namespace],
+            [*control, "link", "set", port, "master", "bridge", "up"],
+            [*own, "link", "set", "lo", "up"],
+            [*own, "addr", "add", f"{address}/24", "dev", "eth0"],
+            [*own, "link", "set", "eth0", "up"],
         ]
     return links

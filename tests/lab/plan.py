@@ -12,14 +12,18 @@ import ipaddress
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .engines import STOCK, check_known
 from .errors import LabError
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,23}")
 _LONGEST_STATE = 70  # a unix socket's path has at most 107 characters; ssh and Ansible append up to 37 below the state directory
 _FIRST_HOST = 11
+_FIRST_CONTROLLER = 2
+_MOST_CONTROLLERS = 8
 _MOST_HOSTS = 200
 
 
@@ -44,13 +48,22 @@ class Plan:
     hosts: int
     subnet: str
     boot: str
+    engine_names: tuple[str, ...] = ()
+    controllers: int = 0
 
     @classmethod
-    def make(cls, name: str, state: Path | None = None, hosts: int = 3, subnet: str | None = None) -> Plan:
+    def make(
+        cls, name: str, state: Path | None = None, hosts: int = 3, subnet: str | None = None, engine_names: Sequence[str] = (), controllers: int = 0
+    ) -> Plan:
         if not _NAME.fullmatch(name):
             raise LabError(f"lab name {name!r}: expected a letter, then up to 23 lower-case letters, digits or hyphens")
         if not 1 <= hosts <= _MOST_HOSTS:
             raise LabError(f"{hosts} hosts: expected 1 to {_MOST_HOSTS}")
+        if not 0 <= controllers <= _MOST_CONTROLLERS:
+            raise LabError(f"{controllers} control nodes of their own: expected 0 to {_MOST_CONTROLLERS}")
+        check_known(engine_names)
+        if len(engine_names) > hosts:
+            raise LabError(f"{len(engine_names)} engines for {hosts} hosts: expected at most one for each")
         where = (state or default_state(name)).absolute()
         if len(str(where)) > _LONGEST_STATE:
             raise LabError(f"state directory {where}: longer than {_LONGEST_STATE} characters, too long for ssh's control sockets; choose a shorter one")
@@ -61,7 +74,7 @@ class Plan:
             raise LabError(f"subnet {chosen!r}: {error}") from error
         if network.prefixlen != 24:
             raise LabError(f"subnet {chosen!r}: expected a /24")
-        return cls(name, where, hosts, chosen, Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        return cls(name, where, hosts, chosen, Path("/proc/sys/kernel/random/boot_id").read_text().strip(), tuple(engine_names), controllers)
 
     @classmethod
     def read(cls, state: Path) -> Plan | None:
@@ -70,7 +83,9 @@ class Plan:
             data = json.loads((state / "record.json").read_text())
         except FileNotFoundError:
             return None
-        return cls(data["name"], Path(data["state"]), data["hosts"], data["subnet"], data["boot"])
+        return cls(
+            data["name"], Path(data["state"]), data["hosts"], data["subnet"], data["boot"], tuple(data.get("engine_names", ())), data.get("controllers", 0)
+        )
 
     def write(self) -> None:
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -102,7 +117,13 @@ class Plan:
 
     @property
     def namespaces(self) -> list[str]:
-        return [self.control, *(self.namespace(number) for number in self.numbers)]
+        return [self.control, *(namespace for namespace, _port, _address in self.cables)]
+
+    @property
+    def cables(self) -> list[tuple[str, str, str]]:
+        """Who is plugged into the bridge: its namespace, the bridge's end of its cable, its address."""
+        hosts = [(self.namespace(number), self.port(number), self.address(number)) for number in self.numbers]
+        return hosts + [(self.controller(number), f"node{number}", self._address(_FIRST_CONTROLLER - 1 + number)) for number in range(1, self.controllers + 1)]
 
     @property
     def gateway(self) -> str:
@@ -116,8 +137,16 @@ class Plan:
     def control_sockets(self) -> Path:
         return self.state / "cp"
 
+    def controller(self, number: int) -> str:
+        """The network namespace of a control node of its own, beside the one at the bridge."""
+        return f"{self.control}-node{number}"
+
     def host_name(self, number: int) -> str:
         return f"host{number}"
+
+    def engine(self, number: int) -> str:
+        """Which engine a host runs: those named are the first hosts', in that order."""
+        return self.engine_names[number - 1] if number <= len(self.engine_names) else STOCK
 
     def namespace(self, number: int) -> str:
         return f"{self.control}-{self.host_name(number)}"

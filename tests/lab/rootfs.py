@@ -36,7 +36,7 @@ _OPTIONS = (
     "--dpkgopt=path-exclude=/usr/share/man/*",
     '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/resolv.conf "$1"/etc/machine-id',
 )
-_MACHINE_SOURCES = (Path("/etc/apt/sources.list"), Path("/etc/apt/sources.list.d/debian.sources"))
+MACHINE_SOURCES = (Path("/etc/apt/sources.list"), Path("/etc/apt/sources.list.d/debian.sources"))
 _BUILD_SECONDS = 900
 
 
@@ -66,22 +66,22 @@ def ensure() -> float:
         return 0.0
     started = time.monotonic()
     with lock(shared=False) as held:
-        _sweep()
+        sweep()
         if not path().is_dir():
             _build(path().with_name(f"{path().name}.part"), Commands(held.fd))
     return time.monotonic() - started
 
 
 def purge() -> list[Path]:
-    """Remove every cached root file system; refuses while a lab runs on one. Returns what was removed."""
+    """Remove every cached root file system and engine; refuses while a lab runs on one. Returns what was removed."""
     if not cache_directory().is_dir():
         return []
     with lock(shared=False) as held:
         users = _users()
         if users:
             raise LabError(f"{cache_directory()}: not purged, because {len(users)} processes of a lab use it; take that lab down first (pids {users[:5]})")
-        _sweep()
-        removed = sorted(cache_directory().glob("rootfs-*"))
+        sweep()
+        removed = sorted([*cache_directory().glob("rootfs-*"), *cache_directory().glob("engine-*")])
         for tree in removed:
             mounts.remove(tree)
         held.remove()
@@ -93,7 +93,7 @@ def purge() -> list[Path]:
 def _build(draft: Path, commands: Commands) -> None:
     if shutil.which("mmdebstrap") is None:
         raise LabError("mmdebstrap is missing; install it: apt-get install -y mmdebstrap")
-    sources = [str(source) for source in _MACHINE_SOURCES if source.is_file() and _SUITE in source.read_text()]
+    sources = [str(source) for source in MACHINE_SOURCES if source.is_file() and _SUITE in source.read_text()]
     argv = [*_OPTIONS, f"--include={','.join(_PACKAGES)}", "--format=directory", _SUITE, str(draft), *sources]
     # a mount namespace of its own: whatever happens to the build, its mounts end with it
     commands.run(["unshare", "--mount", "mmdebstrap", "--quiet", *argv], seconds=_BUILD_SECONDS)
@@ -101,9 +101,9 @@ def _build(draft: Path, commands: Commands) -> None:
     draft.rename(path())
 
 
-def _sweep() -> None:
-    """Remove what killed builds left. The lock is held, so none is under way."""
-    for draft in cache_directory().glob("rootfs-*.part"):
+def sweep() -> None:
+    """Remove what killed builds left; to be called with the lock held exclusively, when none is under way."""
+    for draft in cache_directory().glob("*.part"):
         mounts.remove(draft)
 
 

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from . import keys
+from .engines import ENGINES
 from .plan import Plan
 
 _FILES = Path(__file__).parent / "files"
@@ -45,8 +46,7 @@ def _engine(plan: Plan, number: int) -> dict[str, object]:
         "cgroup-parent": f"/{plan.cgroup(number)}",
         "exec-opts": ["native.cgroupdriver=cgroupfs"],
         "insecure-registries": [plan.subnet],
-        "storage-driver": "overlay2",
-    }
+    } | ENGINES[plan.engine(number)].settings()
 
 
 def _hosts(plan: Plan) -> str:

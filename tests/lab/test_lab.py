@@ -58,6 +58,12 @@ def test_a_host_sees_its_own_processes_and_files_only(lab: Lab) -> None:
     assert host.run(["ls", "/run/netns"], check=False).returncode != 0
 
 
+@pytest.mark.parametrize(("names", "told"), [(["podman"], "engine 'podman': expected one of stock, "), (["stock", "stock"], "2 engines for 1 hosts")])
+def test_engines_that_cannot_be_meant_are_refused(names: list[str], told: str) -> None:
+    with pytest.raises(LabError, match=told):
+        Lab("selftest-engines", hosts=1, engine_names=names)
+
+
 def test_ssh_believes_the_known_host_key_only(lab: Lab) -> None:
     first, second, _ = lab.hosts
     assert lab.run(lab.ssh(second, "hostname")).stdout == "host2\n"

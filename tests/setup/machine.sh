@@ -8,9 +8,10 @@
 set -eu
 
 who=lab
-packages="docker.io iptables openssh-server openssh-client mmdebstrap busybox-static docker-registry iproute2 git"
-commands="dockerd iptables sshd ssh mmdebstrap busybox docker-registry ip git"
+packages="docker.io iptables openssh-server openssh-client openssl mmdebstrap busybox-static docker-registry iproute2 git postgresql"
+commands="dockerd iptables sshd ssh openssl mmdebstrap busybox docker-registry ip git postgres"
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+for directory in /usr/lib/postgresql/*/bin; do PATH=$PATH:$directory; done
 if [ $# -gt 0 ]; then
     who=$1
     shift
@@ -42,6 +43,17 @@ if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 0755 "$policy"
 fi
+
+# Debian makes a cluster when it installs the server, unless this file says no; tests make their own.
+case "$missing " in
+    *" postgresql "*)
+        cluster=/etc/postgresql-common/createcluster.conf
+        if [ ! -e "$cluster" ]; then
+            mkdir -p "${cluster%/*}"
+            echo 'create_main_cluster = false' >"$cluster"
+        fi
+        ;;
+esac
 
 install() {
     # The names are separate words, on purpose.

@@ -1,6 +1,6 @@
 # Copyright (c) selfheal.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The checkout itself: what people start, what Ansible reads, what is shipped."""
+"""The checkout itself: what people start, what Ansible reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -61,19 +60,6 @@ def test_ansible_reads_this_collection_and_no_other_copy() -> None:
 def test_requirements_install_without_network() -> None:
     done = run(Path(sys.prefix, "bin", "ansible-galaxy"), "collection", "install", "-r", "requirements.yml", ANSIBLE_GALAXY_SERVER="http://127.0.0.1:9/")
     assert done.returncode == 0, done.stderr
-
-
-def test_wheel_holds_the_collection_without_its_tests(tmp_path: Path) -> None:
-    done = run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path)
-    assert done.returncode == 0, done.stderr
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        shipped = {name for name in archive.namelist() if name.startswith("ansible_collections/")}
-    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=COLLECTIONS)
-    if listed.returncode != 0:
-        pytest.skip("not a git checkout: no list of files to compare with")
-    left_out = re.compile(r"ansible_collections/selfheal/recovery/(tests|extensions/molecule)/")
-    assert shipped == {name for name in listed.stdout.splitlines() if not left_out.match(name) and (COLLECTIONS / name).exists()}
 
 
 def test_every_test_that_the_lessons_name_exists() -> None:

@@ -55,20 +55,25 @@ class Run:
     verbose: bool = False
     timeout: int = 0
     python: str = ""
+    user: str = ""
 
     def options(self) -> list[str]:
-        return ["--check"] * self.check + ["-vvvv"] * self.verbose + ["--task-timeout", str(self.timeout)] * bool(self.timeout)
+        return ["--check"] * self.check + ["-vvvv"] * self.verbose + ["--task-timeout", str(self.timeout)] * bool(self.timeout) + self._become()
+
+    def _become(self) -> list[str]:
+        return ["--become", "--become-method", "su", "--become-user", self.user] if self.user else []
 
     def variables(self) -> dict[str, str]:
-        return {"ansible_python_interpreter": self.python} if self.python else {}
+        python = {"ansible_python_interpreter": self.python} if self.python else {}
+        return python | ({"ansible_become_flags": "-s /bin/sh"} if self.user else {})
 
 
 class Target:
-    """The service `web` on the lab's first host."""
+    """The service `web` on one of the lab's hosts, by default the first."""
 
-    def __init__(self, lab: Lab, directory: Path) -> None:
+    def __init__(self, lab: Lab, directory: Path, index: int = 0) -> None:
         self.lab = lab
-        self.host: Host = lab.hosts[0]
+        self.host: Host = lab.hosts[index]
         self._directory = directory
         self._token = 0
 
@@ -135,7 +140,7 @@ class Target:
     def begin(self, module: str, run: Run, **given: Any) -> subprocess.Popen[str]:
         probes = [{"kind": "docker"}, {"kind": "container"}, {"kind": "http", "url": f"http://localhost:{PORT}/", "attempts": 1, "attempt_timeout": 2}]
         arguments = {"scope": SCOPE, "container": "web", "probes": probes, "startup_grace": 0} | given
-        inventory = self.lab.write_inventory(self._directory / "inventory.yml", {"web1": (0, run.variables())})
+        inventory = self.lab.write_inventory(self._directory / "inventory.yml", {"web1": (self.host.number - 1, run.variables())})
         argv = [str(ANSIBLE), "web1", "-i", str(inventory), "-m", f"selfheal.recovery.{module}", "-a", json.dumps(arguments), *run.options()]
         own = {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
         environment: Mapping[str, str] = os.environ | own

@@ -4,7 +4,7 @@
 #
 # The first process of a lab host, inside its new namespaces: it puts the host's root together and becomes the host's pid 1.
 # Everything the host writes is in one tmpfs of this mount namespace, so it ends with the host and leaves nothing behind.
-# Usage: host_init.sh ROOTFS DIRECTORY NAME TMPFS_SIZE
+# Usage: host_init.sh ROOTFS[:ROOTFS...] DIRECTORY NAME TMPFS_SIZE   (the topmost first)
 set -e
 rootfs=$1 directory=$2 name=$3 size=$4
 

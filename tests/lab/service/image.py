@@ -53,6 +53,14 @@ def push(engine: docker.DockerClient, image: str) -> str:
         if "error" in line:
             raise LabError(f"pushing {image}: {line['error']}")
         digest = line.get("aux", {}).get("Digest", digest)
+    # An engine with containerd's image store does not say it in passing.
+    return digest or _pushed(engine, image)
+
+
+def _pushed(engine: docker.DockerClient, image: str) -> str:
+    repository = image.rpartition(":")[0]
+    known: list[str] = engine.images.get(image).attrs["RepoDigests"]
+    (digest,) = [each.rpartition("@")[2] for each in known if each.rpartition("@")[0] == repository]
     return digest
 
 

@@ -13,7 +13,8 @@ DEFAULT_ENVIRONMENT = "default"
 
 def registered(hostvars: Mapping[str, Any], hosts: Iterable[str], variable: str) -> dict[str, Any]:
     """What each of ``hosts`` registered as ``variable``; hosts that did not are left out."""
-    return {host: hostvars[host][variable] for host in hosts if variable in hostvars[host]}
+    found = {host: hostvars[host] for host in hosts}  # looked up once: Ansible puts all of a host's variables together each time
+    return {host: variables[variable] for host, variables in found.items() if variable in variables}
 
 
 def agreed(hostvars: Mapping[str, Any], hosts: Iterable[str], variable: str, default: Any) -> Any:

@@ -74,7 +74,7 @@ def guard_of(params: Mapping[str, Any]) -> HostGuard:
     return HostGuard(Path(params["guard_dir"]) if params["guard_dir"] else None)
 
 
-def prober_of(params: Mapping[str, Any], session_id: str) -> Prober:
+def prober_of(params: Mapping[str, Any], session_id: str, check_mode: bool = False) -> Prober:
     """The prober of the instance that the options describe; raises ``BadInput``."""
     scope = Scope.parse(params["scope"])
     if not scope.instance:
@@ -93,13 +93,14 @@ def prober_of(params: Mapping[str, Any], session_id: str) -> Prober:
         session_id=session_id,
         grace=params["startup_grace"],
         seconds=params["deadline"],
+        check_mode=check_mode,
     )
 
 
-def rung_of(params: Mapping[str, Any], step: Step) -> Rung:
+def rung_of(params: Mapping[str, Any], step: Step, check_mode: bool = False) -> Rung:
     """The rung that takes ``step`` on the instance that the options describe; raises ``BadInput``."""
     fence = Fence.parse(params["fence"])
-    prober = prober_of(params, fence.session_id)
+    prober = prober_of(params, fence.session_id, check_mode)
     if str(fence.scope) != str(prober.scope):
         raise BadInput(f"the fence is for {fence.scope}, and the task for {prober.scope}", "Hand each instance its own fence")
     return Rung(
@@ -116,7 +117,7 @@ def rung_of(params: Mapping[str, Any], step: Step) -> Rung:
 
 def act(module: AnsibleModule, step: Step) -> dict[str, Any]:
     """The result of a module that takes ``step``: facts, never a failure for a decision; ``changed`` is what happened, or in check mode would."""
-    rung = rung_of(module.params, step)
+    rung = rung_of(module.params, step, bool(module.check_mode))
     outcome = (rung.predict() if module.check_mode else rung.run()).to_json()
     before, after = outcome.pop("before"), outcome.pop("after")
     result = {

@@ -109,6 +109,7 @@ summary:
 """
 
 import os
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -128,11 +129,14 @@ def argument_spec() -> Spec:
     }
 
 
+def reported(params: dict[str, Any], dry_run: bool) -> dict[str, Any]:
+    told = {key: params[key] for key in ("decision", "begun", "probes", "steps", "inputs")}
+    return write(params["dest"] or default_directory(os.environ), params["kept"], told, os.environ, dry_run)
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    told = {key: module.params[key] for key in ("decision", "begun", "probes", "steps", "inputs")}
-    directory = module.params["dest"] or default_directory(os.environ)
-    finish(module, lambda: write(directory, module.params["kept"], told, os.environ, module.check_mode))
+    finish(module, lambda: reported(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -196,6 +196,7 @@ from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.actor 
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.gate import Gate
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.stores import open_store, resolve_url
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.decide import REPAIR
+from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors import BadInput
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.inputs import DOORS, REASONS_TO_ACT
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.verdict import UNKNOWN, VERDICTS
 from ansible_collections.selfheal.recovery.plugins.module_utils._finish import Spec, finish
@@ -224,6 +225,8 @@ def argument_spec() -> Spec:
 
 
 def decided(params: dict[str, Any], dry_run: bool) -> dict[str, Any]:
+    if params["state"] != "begun" and not params["decision"]:
+        raise BadInput(f"state={params['state']} needs the decision of the call before it", "Hand it on: decision")
     url = resolve_url(params["store"] or None, os.environ)
     gate = Gate(lambda: open_store(url), f"{actor(os.environ)}@{socket.gethostname()}", dry_run)
     if params["state"] == "begun":
@@ -237,11 +240,7 @@ def decided(params: dict[str, Any], dry_run: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=argument_spec(),
-        supports_check_mode=True,
-        required_if=[("state", "advanced", ["decision"]), ("state", "settled", ["decision"])],
-    )
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     finish(module, lambda: decided(module.params, module.check_mode))
 
 

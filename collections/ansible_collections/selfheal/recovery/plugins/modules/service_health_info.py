@@ -21,7 +21,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Only measures. Measures in check mode as well.
+    details: Only measures, and does so in check mode as well. Probes that write to the service do not run then, and RV(health.warnings) says so.
   diff_mode:
     support: N/A
     details: Changes nothing.
@@ -72,6 +72,30 @@ EXAMPLES = r"""
         name: queue
         argv: [/usr/local/bin/queue-length, --below, "1000"]
         remedy: report
+  register: measured
+
+- name: Measure what it answers over TLS, its certificate, its log and its tailnet
+  selfheal.recovery.service_health_info:
+    scope: production/web/{{ inventory_hostname }}
+    container: web
+    probes:
+      - kind: http
+        url: https://localhost:8443/status
+        server_name: web.example.com
+        ca_path: /etc/ssl/own-authority.pem
+        certificate_days: 30
+        json:
+          - status == ok
+          - queue.length < 1000
+      - kind: tcp
+        name: database
+        host: db.example.com
+        port: 5432
+      - kind: logs
+        ignore:
+          - ERROR cache miss
+        soft_errors: 20
+      - kind: tailscale
   register: measured
 
 - name: Wait until it has been healthy for half a minute
@@ -257,8 +281,8 @@ def argument_spec() -> Spec:
     }
 
 
-def measure(params: dict[str, Any]) -> dict[str, Any]:
-    prober = prober_of(params, params["session_id"])
+def measure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    prober = prober_of(params, params["session_id"], check_mode)
     if params["until_healthy_for"] > 0:
         waited = until_stable(prober.measure, params["until_healthy_for"], params["timeout"], max(0.1, params["interval"]))
         measured, stable, seconds = waited.last, waited.reached, waited.seconds
@@ -279,7 +303,7 @@ def measure(params: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    finish(module, lambda: measure(module.params))
+    finish(module, lambda: measure(module.params, bool(module.check_mode)))
 
 
 if __name__ == "__main__":

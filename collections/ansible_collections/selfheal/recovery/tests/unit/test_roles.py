@@ -52,7 +52,8 @@ def test_every_documented_argument_of_a_role_has_a_default_or_comes_from_the_rol
 @pytest.mark.parametrize("role", NAMES)
 def test_every_documented_argument_is_read(role):
     """By the role itself, or by one that it includes."""
-    text = "".join(path.read_text(encoding="utf-8") for path in [*ROLES.glob("*/tasks/*.yml"), *ROLES.glob("*/defaults/main.yml")])
+    places = ("tasks/*.yml", "defaults/main.yml", "vars/main.yml")
+    text = "".join(path.read_text(encoding="utf-8") for place in places for path in ROLES.glob(f"*/{place}"))
     unread = [name for name in options(role) if text.count(name) == text.count(f"\n{name}:")]
     assert unread == []
 

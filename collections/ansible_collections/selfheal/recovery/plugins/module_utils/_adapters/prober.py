@@ -15,7 +15,7 @@ from .._domain.masking import Masker
 from .._domain.scope import Scope
 from .._domain.times import to_text
 from .._domain.timing import startup_grace
-from .._domain.verdict import FUNCTIONAL_KINDS, UNMEASURED, Check, Health, overall
+from .._domain.verdict import FUNCTIONAL_KINDS, UNKNOWN, UNMEASURED, Check, Health, overall
 from .background import Background
 from .clock import Clock, SystemClock
 from .deadline import TIMEOUTS, Deadline
@@ -23,6 +23,7 @@ from .engine.client import CALL_SECONDS, Engine
 from .engine.errors import EngineFailure, NoSuchContainer
 from .host_guard import HostGuard
 from .probes.kind import Context, Probe, Result, Unmeasured
+from .probes.memory import Memory
 
 MODULE_DEADLINE = 30.0
 # A probe ends this much before the whole measurement, so that it says itself what it saw.
@@ -39,7 +40,10 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Prober:
-    """Measures one instance. ``grace`` is the configured startup grace, ``None`` for the default."""
+    """Measures one instance. ``grace`` is the configured startup grace, ``None`` for the default.
+
+    In ``check_mode`` nothing is written: probes that write to the service do not run, and nothing is remembered.
+    """
 
     scope: Scope
     container: str
@@ -50,13 +54,14 @@ class Prober:
     grace: float | None = None
     seconds: float = MODULE_DEADLINE
     clock: Clock = SystemClock()
+    check_mode: bool = False
 
     def measure(self, seconds: float | None = None) -> Measurement:
         """One measurement; it ends within ``seconds`` (default: the prober's) whatever hangs, and never raises for what it finds."""
         deadline = Deadline(self.seconds if seconds is None else seconds)
         look = Background(lambda: self.engine.inspect(self.container, deadline.within(CALL_SECONDS)), "inspect")
         image = Background(lambda: self._digest(look, deadline), "image")
-        running = [(probe, self._start(probe, look, deadline)) for probe in self.probes]
+        running = [(probe, self._start(probe, look, deadline)) for probe in self.probes if not self._skipped(probe)]
         checks = [self._finish(probe, work, began) for probe, (work, began) in running]
 
         inspect, trouble = self._seen(look, deadline)
@@ -70,9 +75,9 @@ class Prober:
             session_id=self.session_id,
             scope=str(self.scope),
             host=os.uname().nodename,
-            overall_status=overall(checks, starting),
+            overall_status=overall(checks, starting) if checks else UNKNOWN,
             checks=tuple(checks),
-            errors=tuple(f"{check.name}: {check.message}" for check in checks if check.status == UNMEASURED),
+            errors=tuple(f"{check.name}: {check.message}" for check in checks if check.status == UNMEASURED) if checks else ("nothing was measured",),
             warnings=self._warnings(inspect, guard),
         )
         return Measurement(
@@ -90,6 +95,9 @@ class Prober:
             },
         )
 
+    def _skipped(self, probe: Probe) -> bool:
+        return self.check_mode and probe.kind.writes
+
     def _start(self, probe: Probe, look: Background[dict[str, Any]], deadline: Deadline) -> tuple[Background[Result], Deadline]:
         room = max(0.1, deadline.left - _LAST_WORDS_S)
         own = deadline.within(min(probe.deadline, room))
@@ -102,6 +110,7 @@ class Prober:
             clock=self.clock,
             options=probe.options,
             mask=partial(_masked, look, own),
+            memory=Memory(self.guard.directory / "probes", f"{self.scope} {probe.name}", writes=not self.check_mode),
         )
         return Background(partial(probe.kind.measure, context), probe.name), own
 
@@ -115,7 +124,9 @@ class Prober:
             result = Result(UNMEASURED, str(error))
         except Exception as error:  # noqa: BLE001 - a probe with a fault of its own says nothing about the service, and must not silence the others
             result = Result(UNMEASURED, f"the probe itself failed: {error!r:.300}")
-        return Check(probe.name, probe.kind.name, result.status, probe.critical, probe.remedy, round(1000 * work.seconds), result.message, dict(result.metrics))
+        duration_ms = round(1000 * work.seconds)
+        remedy = probe.remedy_of(result)
+        return Check(probe.name, probe.kind.name, result.status, probe.critical, remedy, duration_ms, result.message, dict(result.metrics))
 
     def _seen(self, look: Background[dict[str, Any]], deadline: Deadline) -> tuple[Mapping[str, Any], str]:
         """The container's description, empty when there is none; or why the engine does not tell."""
@@ -156,6 +167,9 @@ class Prober:
         warnings = []
         if guard.get("error"):
             warnings.append(f"no action can be taken on this host: {guard['error']}")
+        skipped = [probe.name for probe in self.probes if self._skipped(probe)]
+        if skipped:
+            warnings.append(f"not measured in check mode, because it writes to the service: {', '.join(skipped)}")
         functional = any(probe.kind.name in FUNCTIONAL_KINDS for probe in self.probes)
         if not functional and not (inspect and containers.health_check(inspect)[1]):
             warnings.append(

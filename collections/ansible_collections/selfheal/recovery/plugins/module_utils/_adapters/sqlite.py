@@ -26,31 +26,28 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence, TypeVar
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Sequence, TypeVar
 
 from .._domain.errors import BadInput
-from .._domain.events import Event
 from .._domain.times import from_text, to_text
 from . import sqlite_place
-from .bodies import decode, decode_event, encode
+from .portable import Whole
+from .retired import BACKUP, Retired
+from .sql_store import Found, SqlStore, below
 from .sqlite_errors import from_os, from_sqlite
-from .sqlite_schema import Found, fill, migrate, verify
-from .store import Change, Document, Snapshot
-from .store_errors import StateBusy, StateCorrupt
+from .sqlite_schema import fill, migrate, verify
+from .store_errors import StateBusy
 
 if TYPE_CHECKING:
     import sqlite3
 
 Answer = TypeVar("Answer")
 
-KEPT = timedelta(days=400)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.01  # seconds between two tries for a lock
-_inherited: list[Any] = []  # connections that came over a fork: neither usable nor safe to close here
 
 
 def utc_now() -> datetime:
@@ -63,85 +60,111 @@ class _Done:
     answer: Any
 
 
-class SqliteStore:
-    """A ``Store`` in the SQLite file ``path``; ``deadline`` is in seconds and for each call as a whole.
-
-    Nothing is touched before the first call of a method. One object may serve several threads (one call at a time) and survives a fork;
-    after ``close`` the next call opens it again.
-    """
+class SqliteStore(SqlStore["sqlite3.Connection"]):
+    """A store in the SQLite file ``path``."""
 
     def __init__(self, path: str, deadline: float = 10.0, clock: Callable[[], datetime] = utc_now) -> None:
         if not path or "\0" in path:
             raise BadInput(f"expected the path of a state database, found {path!r}")
         self.path = os.path.abspath(path)
-        self._deadline = deadline
+        super().__init__(self.path, deadline)
         self._clock = clock
-        self._process = os.getpid()
-        self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._writable = False
 
-    def store_id(self) -> str:
-        """See ``Store``."""
-        return self._run(False, lambda _connection, found: found.store_id)
+    def present(self) -> bool:
+        """See ``Portable``."""
+        try:
+            return sqlite_place.check(os.path.realpath(self.path))
+        except OSError as error:
+            raise from_os(error, self.path) from error
 
-    def read(self, scopes: Sequence[str]) -> Snapshot:
-        """See ``Store``."""
-        asked = _asked(scopes)
-        return self._run(False, lambda connection, found: self._load(connection, found, asked))
+    def backup(self, path: str, by: str) -> Whole:
+        """Write a copy as of one moment to the new file ``path`` (0600), retired as a backup, and return what is in it.
 
-    def transact(self, scopes: Sequence[str], function: Callable[[Snapshot], Change]) -> Any:
-        """See ``Store``."""
-        asked = _asked(scopes)
+        Raises ``FileExistsError``, which leaves what is there as it is, and other ``OSError``.
+        """
+        import sqlite3
 
-        def attempt(connection: sqlite3.Connection, found: Found) -> Any:
-            snapshot = self._load(connection, found, asked)
-            change = function(snapshot)
-            if change.documents or change.events:
-                _write(connection, asked, change, snapshot.now)
-            return change.answer
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            with _closed_on_error(_connect(os.path.realpath(path), "rw")) as copy:
+                self._run(False, lambda connection, _found: connection.backup(copy))
+                copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole by itself
+                with _transaction(copy, "EXCLUSIVE"):
+                    _note(copy, "retired", Retired(BACKUP, to_text(self._clock()), by).to_text())
+            copy.close()
+            return SqliteStore(path, self._deadline, self._clock).whole(retired_too=True)
+        except BaseException as error:
+            os.unlink(path)
+            if isinstance(error, sqlite3.Error):
+                raise from_sqlite(error, path) from error
+            raise
 
-        return self._run(True, attempt)
-
-    def scopes(self) -> list[str]:
-        """See ``Store``."""
-        rows = self._run(False, lambda connection, _found: connection.execute("SELECT scope FROM documents ORDER BY scope").fetchall())
-        for (scope,) in rows:
-            if not isinstance(scope, str):
-                raise StateCorrupt(
-                    f"expected texts as scopes in the state {self.path}, found a {type(scope).__name__}",
-                    "Nothing was changed. Restore the state from a backup",
-                )
-        return [scope for (scope,) in rows]
-
-    def events(self, scope: str | None = None, limit: int = 10) -> list[Event]:
-        """See ``Store``."""
-        if limit < 0:
-            raise BadInput(f"expected how many events to show: 0 or more, found {limit}")
-        rows = self._run(False, lambda connection, _found: _newest(connection, scope, min(limit, sys.maxsize)))
-        return [decode_event(f"event {number} in the state {self.path}", body) for number, body in reversed(rows)]
-
-    def close(self) -> None:
-        """See ``Store``."""
-        with self._exclusively(self._until()):
-            self._disconnect()
-
-    def _load(self, connection: sqlite3.Connection, found: Found, asked: Sequence[str]) -> Snapshot:
-        documents: dict[str, Document | None] = {}
-        for scope in asked:
+    def _read(self, connection: sqlite3.Connection, names: Sequence[str]) -> tuple[datetime, dict[str, Any]]:
+        there = {}
+        for scope in names:
             row = connection.execute("SELECT body FROM documents WHERE scope = ?", (scope,)).fetchone()
-            documents[scope] = None if row is None else decode(f"document of {scope} in the state {self.path}", row[0])
-        now = from_text(to_text(self._clock()))  # whole milliseconds, as it is written
-        return Snapshot(max(now, found.written), documents)
+            if row is not None:
+                there[scope] = row[0]
+        return from_text(to_text(self._clock())), there  # whole milliseconds, as it is written
 
-    # One call: its lock, its connection, its transaction, and trying again until its deadline.
+    def _documents(self, connection: sqlite3.Connection) -> Sequence[tuple[str, Any]]:
+        return connection.execute("SELECT scope, body FROM documents ORDER BY scope").fetchall()
 
-    def _run(self, write: bool, attempt: Callable[[sqlite3.Connection, Found], Answer]) -> Answer:
+    def _events(self, connection: sqlite3.Connection) -> Sequence[tuple[int, datetime, Any]]:
+        rows = connection.execute("SELECT number, recorded_at, body FROM events ORDER BY number").fetchall()
+        return [(number, from_text(at), body) for number, at, body in rows]
+
+    def _newest(self, connection: sqlite3.Connection, scope: str | None, limit: int) -> Sequence[tuple[int, Any]]:
+        limit = min(limit, sys.maxsize)
+        if scope is None:
+            return connection.execute("SELECT number, body FROM events ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
+        query = "SELECT number, body FROM events WHERE scope = ? OR (scope >= ? AND scope < ?) ORDER BY number DESC LIMIT ?"
+        return connection.execute(query, (scope, *below(scope), limit)).fetchall()
+
+    def _put(self, connection: sqlite3.Connection, documents: Sequence[tuple[str, str]], events: Sequence[tuple[str, datetime, str]], now: datetime) -> None:
+        moment = to_text(now)
+        rows = [(scope, body, moment) for scope, body in documents]
+        connection.executemany("INSERT OR REPLACE INTO documents (scope, body, updated_at) VALUES (?, ?, ?)", rows)
+        happened = [(scope, to_text(at), body) for scope, at, body in events]
+        connection.executemany("INSERT INTO events (scope, recorded_at, body) VALUES (?, ?, ?)", happened)
+        _note(connection, "written_at", moment)
+
+    def _trim(self, connection: sqlite3.Connection, before: datetime) -> None:
+        statement = "DELETE FROM events WHERE number IN (SELECT number FROM events ORDER BY number LIMIT 100) AND recorded_at < ?"
+        connection.execute(statement, (to_text(before),))
+
+    def _prune(self, connection: sqlite3.Connection, before: datetime) -> int:
+        return connection.execute("DELETE FROM events WHERE recorded_at < ?", (to_text(before),)).rowcount
+
+    def _count(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        documents, events = connection.execute("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM events)").fetchone()
+        return documents, events
+
+    def _clear(self, connection: sqlite3.Connection, store_id: str) -> None:
+        connection.execute("DELETE FROM documents")
+        connection.execute("DELETE FROM events")
+        _note(connection, "store_id", store_id)
+
+    def _note_retired(self, connection: sqlite3.Connection, note: str) -> None:
+        _note(connection, "retired", note)
+
+    # One call: its connection, its transaction, and trying again until its deadline.
+
+    def _run(self, write: bool, attempt: Callable[[sqlite3.Connection, Found], Answer], retired_too: bool = False) -> Answer:
         until = self._until()
         pause = _FIRST_PAUSE
+
+        def verified(connection: sqlite3.Connection) -> Answer:
+            found = verify(connection, self.path)
+            if found.retired is not None and not retired_too:
+                raise found.retired.refusal(self.path)
+            return attempt(connection, found)
+
         with self._exclusively(until):
             while True:
-                outcome = self._once(write, attempt, until)
+                outcome = self._once(write, verified, until)
                 if isinstance(outcome, _Done):
                     answer: Answer = outcome.answer
                     return answer
@@ -150,14 +173,14 @@ class SqliteStore:
                 _sleep(pause, until)
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
 
-    def _once(self, write: bool, attempt: Callable[[sqlite3.Connection, Found], Any], until: float) -> _Done | sqlite3.Error:
+    def _once(self, write: bool, attempt: Callable[[sqlite3.Connection], Any], until: float) -> _Done | sqlite3.Error:
         """One try: what it came to, or SQLite's error when others hold the database and another try is worth it."""
         import sqlite3
 
         try:
             connection = self._connected(write, until)
             with _transaction(connection, "IMMEDIATE" if write else "DEFERRED"):
-                return _Done(attempt(connection, verify(connection, self.path)))
+                return _Done(attempt(connection))
         except sqlite3.Error as error:
             failure = from_sqlite(error, self.path)
             if isinstance(failure, StateBusy):
@@ -204,25 +227,9 @@ class SqliteStore:
         if connection is not None:
             connection.close()
 
-    def _leave_to_parent(self) -> None:
-        _inherited.append(self._connection)
-        self._process = os.getpid()
-        self._lock = threading.Lock()
-        self._connection, self._writable = None, False
-
-    def _until(self) -> float:
-        return time.monotonic() + self._deadline
-
-    @contextmanager
-    def _exclusively(self, until: float) -> Iterator[None]:
-        if self._process != os.getpid():
-            self._leave_to_parent()
-        if not self._lock.acquire(timeout=max(0.0, until - time.monotonic())):
-            raise StateBusy(f"expected the state {self.path} to become free within the deadline, found it in use by this process", "Try again")
-        try:
-            yield
-        finally:
-            self._lock.release()
+    def _abandon(self) -> sqlite3.Connection | None:
+        connection, self._connection, self._writable = self._connection, None, False
+        return connection
 
 
 def _connect(path: str, mode: str) -> sqlite3.Connection:
@@ -265,41 +272,5 @@ def _sleep(pause: float, until: float) -> None:
     time.sleep(max(0.0, min(pause * uneven, until - time.monotonic())))
 
 
-def _asked(scopes: Sequence[Any]) -> tuple[str, ...]:
-    for scope in scopes:
-        if not isinstance(scope, str) or not scope or not scope.isprintable():
-            raise BadInput(f"expected scopes of printable text, found {scope!r:.80}")
-    if isinstance(scopes, str):
-        raise BadInput(f"expected a list of scopes, found the text {scopes!r:.80}")
-    return tuple(scopes)
-
-
-def _write(connection: sqlite3.Connection, asked: Sequence[str], change: Change, now: datetime) -> None:
-    moment = to_text(now)
-    _write_documents(connection, asked, change.documents, moment)
-    if change.events:
-        rows = [(event.scope, moment, encode("event", event.to_json())) for event in change.events]
-        connection.executemany("INSERT INTO events (scope, recorded_at, body) VALUES (?, ?, ?)", rows)
-        _trim(connection, to_text(now - KEPT))
-    connection.execute("UPDATE meta SET value = ? WHERE name = 'written_at'", (moment,))
-
-
-def _write_documents(connection: sqlite3.Connection, asked: Sequence[str], documents: Mapping[str, Document], moment: str) -> None:
-    for scope, document in documents.items():
-        if scope not in asked:
-            raise BadInput(f"expected changes of the scopes that were read ({', '.join(asked) or 'none'}), found one of {scope!r:.80}")
-        body = encode(f"document of {scope}", document)
-        connection.execute("INSERT OR REPLACE INTO documents (scope, body, updated_at) VALUES (?, ?, ?)", (scope, body, moment))
-
-
-def _trim(connection: sqlite3.Connection, before: str) -> None:
-    """Drop what is too old, a few at a time from the old end: numbers and times grow together, so nothing else is looked at."""
-    connection.execute("DELETE FROM events WHERE number IN (SELECT number FROM events ORDER BY number LIMIT 100) AND recorded_at < ?", (before,))
-
-
-def _newest(connection: sqlite3.Connection, scope: str | None, limit: int) -> list[tuple[int, Any]]:
-    if scope is None:
-        return connection.execute("SELECT number, body FROM events ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
-    # Everything that starts with "scope/" sorts from there to before "scope0": "0" follows "/".
-    query = "SELECT number, body FROM events WHERE scope = ? OR (scope >= ? AND scope < ?) ORDER BY number DESC LIMIT ?"
-    return connection.execute(query, (scope, f"{scope}/", f"{scope}0", limit)).fetchall()
+def _note(connection: sqlite3.Connection, name: str, value: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))

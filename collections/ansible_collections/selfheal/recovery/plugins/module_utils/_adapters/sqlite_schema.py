@@ -8,13 +8,14 @@ transaction. The tables use nothing newer than SQLite 3.8, so that the oldest sy
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, AbstractSet, Mapping
 
 from .._domain.errors import BadInput
 from .._domain.times import from_text
+from .portable import STORE_ID
+from .retired import from_text as from_note
+from .sql_store import Found
 from .store_errors import StateCorrupt, StateForeign, StateNewer
 
 if TYPE_CHECKING:
@@ -24,29 +25,13 @@ APPLICATION_ID = 0x53484C52  # "SHLR", in the file's header: tells our databases
 TABLES = frozenset({"meta", "documents", "events"})
 STEPS: tuple[tuple[str, ...], ...] = (
     (
-        # schema_version, store_id, created_at, written_at (the store's time at its last write)
+        # schema_version, store_id, created_at, written_at (the store's time at its last write), retired (a note on where the state went)
         "CREATE TABLE meta (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID",
         "CREATE TABLE documents (scope TEXT PRIMARY KEY NOT NULL, body TEXT NOT NULL, updated_at TEXT NOT NULL) WITHOUT ROWID",
         "CREATE TABLE events (number INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT NOT NULL, recorded_at TEXT NOT NULL, body TEXT NOT NULL)",
         "CREATE INDEX events_by_scope ON events (scope)",
     ),
 )
-
-_STORE_ID = re.compile(r"[0-9a-f]{32}")
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a database says about itself; ``written`` is the store's time at its last write."""
-
-    version: int
-    store_id: str
-    written: datetime
-
-    @property
-    def is_older(self) -> bool:
-        """Whether steps are missing."""
-        return self.version < len(STEPS)
 
 
 def fill(connection: sqlite3.Connection, store_id: str, now: str) -> None:
@@ -70,7 +55,8 @@ def verify(connection: sqlite3.Connection, path: str) -> Found:
     if "meta" not in tables:
         raise _missing(path, {"meta"})
     rows: dict[object, object] = dict(connection.execute("SELECT name, value FROM meta").fetchall())
-    found = Found(_version(rows, path), _store_id(rows, path), _written(rows, path))
+    version = _version(rows, path)
+    found = Found(version, _store_id(rows, path), _written(rows, path), from_note(rows.get("retired"), path), version < len(STEPS))
     if found.version > len(STEPS):
         raise StateNewer(
             f"expected a state of schema {len(STEPS)} or older in {path}, found schema {found.version}",
@@ -110,7 +96,7 @@ def _version(rows: Mapping[object, object], path: str) -> int:
 
 def _store_id(rows: Mapping[object, object], path: str) -> str:
     text = _text(rows, path, "store_id")
-    if not _STORE_ID.fullmatch(text):
+    if not STORE_ID.fullmatch(text):
         raise _damaged(path, "store_id", repr(text[:40]))
     return text
 

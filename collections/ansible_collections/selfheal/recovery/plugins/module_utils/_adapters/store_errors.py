@@ -41,3 +41,15 @@ class StateDenied(StateError):
 
 class StateMisplaced(StateError):
     """The state lies, or would lie, where it cannot be kept safely."""
+
+
+class StateUnreachable(StateError):
+    """The server that keeps the state does not answer, or stopped answering before anything was written."""
+
+
+class StateUncertain(StateError):
+    """The line broke while a change was being committed: nobody here knows whether it was written. It is never repeated blindly."""
+
+
+class StateRetired(StateError):
+    """The state was moved elsewhere, or this is a backup of it. It is not used here any more."""

@@ -9,28 +9,39 @@ import re
 from typing import Mapping
 
 from .._domain.errors import BadInput
-from .store import Store
+from .portable import Portable
 
 VARIABLE = "RECOVERY_STATE"
 
-_SUPPORTED = "Supported now: sqlite:///relative/path.db, sqlite:////absolute/path.db, sqlite:///~/path.db"
-_LATER = {"postgresql": "postgresql://", "github": "github://"}
+_SUPPORTED = (
+    "Supported now: sqlite:///relative/path.db, sqlite:////absolute/path.db, sqlite:///~/path.db, "
+    "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full"
+)
+_LATER = {"github": "github://"}
 _SCHEME = re.compile(r"([a-z][a-z0-9.+-]{0,29})://(.*)", re.DOTALL)
 # What may be shown of a URL with a host: nothing that could be a user, a password or a token.
-_SHOWN = re.compile(r"(?P<user>[^@?#]*@)?(?P<place>[A-Za-z0-9._-]+(?::[0-9]+)?(?:/[A-Za-z0-9._-]*){0,2})(?P<query>\?[^@]*)?")
+_SHOWN = re.compile(
+    r"(?P<user>[^@?#]*@)?(?P<place>(?:[A-Za-z0-9._%-]+(?::[0-9]+)?(?:,[A-Za-z0-9._%-]+(?::[0-9]+)?)*)?(?:/[A-Za-z0-9._-]*){0,2})(?P<query>\?[^@]*)?"
+)
 
 
-def open_store(url: str, deadline: float = 10.0) -> Store:
+def open_store(url: str, deadline: float = 10.0) -> Portable:
     """The store that ``url`` names; ``BadInput`` when it names none. Nothing is opened before the store's first use.
 
     ``sqlite:///`` follows SQLAlchemy: after the third slash comes the path, so a relative one has three slashes and an absolute one four;
-    ``~`` is the home directory.
+    ``~`` is the home directory. ``postgresql://`` and ``postgresql+psycopg://`` are libpq's URLs; every parameter of libpq may follow the ``?``.
     """
     scheme, rest = _split(url)
     if scheme == "sqlite":
         from .sqlite import SqliteStore
 
         return SqliteStore(_sqlite_path(url, rest), deadline=deadline)
+    if scheme in ("postgresql", "postgresql+psycopg"):
+        from .postgresql import PostgresqlStore
+        from .postgresql_url import parse
+
+        shown = redacted(url)
+        return PostgresqlStore(parse(url, shown), shown, deadline=deadline)
     for name, shown in _LATER.items():
         if scheme.split("+")[0] == name:
             raise BadInput(f"expected a state store that this release supports, found {redacted(url)}: {shown} arrives with a later release", _SUPPORTED)

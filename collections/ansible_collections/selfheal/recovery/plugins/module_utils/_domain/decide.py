@@ -107,10 +107,14 @@ def _wanted(case: Case) -> Decision:
         return Decision(REPAIR, reason, seen.detail, ladder)
     if inputs.recovery_reason == MANUALLY_FORCED and ladder:
         return Decision(REPAIR, MANUALLY_FORCED, "a person asked for it", ladder[:1])
-    if seen.ladder == DEGRADED:
-        return _degraded(case)
-    if seen.verdict != HEALTHY:
-        return Decision(ESCALATE, "report_only", f"no rung can cure this: {seen.detail}")
+    wanted = _degraded(case) if seen.ladder == DEGRADED else None
+    if wanted is not None and wanted.action != NONE:
+        return wanted
+    # A rung may cure what is merely watched, and not what a person has to come for: that is told at once.
+    if seen.verdict != HEALTHY and (seen.reported or wanted is None):
+        return Decision(ESCALATE, "report_only", f"no rung can cure this: {seen.reported or seen.detail}")
+    if wanted is not None:
+        return wanted
     return Decision(NONE, "not_sick", "measured healthy")
 
 

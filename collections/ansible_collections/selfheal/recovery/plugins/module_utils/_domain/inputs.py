@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from .errors import BadInput
 from .policy import Policy
 from .scope import Scope
-from .verdict import UNHEALTHY, UNKNOWN, VERDICTS, Health, for_ladder
+from .verdict import FAILED, REPORT, SOFT, UNHEALTHY, UNKNOWN, UNMEASURED, VERDICTS, Check, Health, for_ladder
 
 HEALTH_CHECK_FAILED = "health_check_failed"
 PERSISTENT_DEGRADATION = "persistent_degradation"
@@ -63,7 +63,8 @@ class Inputs:
 class Observation:
     """One instance as its host was just measured.
 
-    ``clock`` is the host's own (``boot_id`` and ``seconds`` since boot), from which the fence's ``not_after`` is reckoned.
+    ``clock`` is the host's own (``boot_id`` and ``seconds`` since boot), from which the fence's ``not_after`` is reckoned. ``detail`` is the worst
+    thing measured in words, ``reported`` the worst that no rung can cure; empty when there is none.
     """
 
     scope: Scope
@@ -77,6 +78,7 @@ class Observation:
     guard_store: str = ""
     clock: Mapping[str, Any] = field(default_factory=dict)
     detail: str = ""
+    reported: str = ""
 
     @property
     def serves(self) -> bool:
@@ -101,7 +103,8 @@ class Observation:
                 container_state=str(container.get("state") or ""),
                 guard_store=str((observed.get("guard") or {}).get("store_id") or ""),
                 clock=observed.get("clock") or {},
-                detail=_what_is_wrong(health),
+                detail=health.errors[0] if health.errors else _worst(health.checks),
+                reported=_worst([check for check in health.checks if check.remedy == REPORT and check.status in (FAILED, SOFT)]),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise BadInput(
@@ -110,12 +113,10 @@ class Observation:
             ) from None
 
 
-def _what_is_wrong(health: Health) -> str:
+def _worst(checks: Iterable[Check]) -> str:
     """The worst thing measured, in the words of its probe."""
-    if health.errors:
-        return health.errors[0]
-    for status in ("failed", "unmeasured", "soft"):
-        for check in sorted(health.checks, key=lambda each: not each.critical):
+    for status in (FAILED, UNMEASURED, SOFT):
+        for check in sorted(checks, key=lambda each: not each.critical):
             if check.status == status:
                 return f"{check.name}: {check.message}"
     return ""

@@ -113,10 +113,33 @@ def _health(areas: Any) -> None:
 
 def _state(areas: Any) -> None:
     common = [_state_options()]
-    state = areas.add_parser("state", parents=common, help="look at the state store", description="Look at the state store.")
+    state = areas.add_parser("state", parents=common, help="look at, make and move the state store", description="Look at, make and move the state store.")
     commands = state.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    info = "show which store this is and what it knows"
-    _json(commands.add_parser("info", parents=common, help=info, description=f"{info.capitalize()}."))
+
+    def command(name: str, what: str, more: str = "") -> ArgumentParser:
+        added: ArgumentParser = commands.add_parser(name, parents=common, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip())
+        return added
+
+    _json(command("init", "make the store, unless it is there, and say which it is"))
+    _json(command("info", "show which store this is and what it knows"))
+    backup = command("backup", "write a copy to a new file", "It is restored by 'selfheal state import FILE', and is no store itself.")
+    backup.add_argument("file", metavar="FILE", help="a file that is not there yet; only its owner may read it")
+    _json(backup)
+    exported = command("export", "write everything in the store as one JSON document")
+    exported.add_argument("--output", metavar="FILE", default=None, help="a file, instead of standard output")
+    taken = command(
+        "import",
+        "take a state over into this store, which must be empty",
+        "From a store that is in use the state is moved: identity and all, and that store refuses from then on. From a file, a backup, or a store"
+        " that was moved elsewhere it is copied: this store gets an identity of its own and takes the hosts over, which needs --reason.",
+    )
+    taken.add_argument("source", metavar="FROM", help="the URL of a store, or a file of 'export' or 'backup'")
+    taken.add_argument("--wait", metavar="TIME", default="", help="how long to wait for sessions in flight, for example 15m (default: not at all)")
+    _reason(taken)
+    _json(taken)
+    prune = command("prune", "delete old events", "Every write deletes those of more than 400 days by itself.")
+    prune.add_argument("--older-than", metavar="TIME", default="400d", help="how old, for example 90d (default: 400d)")
+    _json(prune)
     what = "let this store take over hosts that another store has guarded so far"
     scope = _scope_option("one environment only (default: all that the state knows)", "ENVIRONMENT")
     adopt = commands.add_parser("adopt", parents=[scope, *common], help=what, description=f"{what.capitalize()}.")

@@ -25,6 +25,7 @@ from .output import export, hint, say, say_json, table
 from .words import harmless
 
 DEFAULT_URL = "http://localhost:8080"
+DEFAULT_STORAGE = "./storage"
 EXITS = {HEALTHY: DONE, DEGRADED: ANSWER_IS_NO, UNHEALTHY: ANSWER_IS_NO}
 
 
@@ -63,7 +64,14 @@ def _probes(arguments: Namespace, container: str) -> tuple[Probe, ...]:
 
 def _default_probes(url: str | None, container: str) -> list[dict[str, Any]]:
     of_container = [{"kind": "docker"}, {"kind": "container"}] if container else []
-    return [*of_container, {"kind": "http", "url": url or os.environ.get("TAILPASTE_URL") or DEFAULT_URL}]
+    return [*of_container, {"kind": "http", "url": url or os.environ.get("TAILPASTE_URL") or DEFAULT_URL}, *_of_storage()]
+
+
+def _of_storage() -> list[dict[str, Any]]:
+    """The storage that was named; else the usual one where there is one: a service without any is not ill for that."""
+    named = os.environ.get("STORAGE_PATH")
+    path = os.path.abspath(named or DEFAULT_STORAGE)
+    return [{"kind": "storage", "path": path}] if named or os.path.exists(path) else []
 
 
 def _read(path: str) -> list[Any]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 from ..deadline import Deadline
-from .errors import EngineError, EngineFailure, NoSuchContainer
+from .errors import ContainerNotRunning, EngineError, EngineFailure, EngineTimeout, NoSuchContainer
 from .logs import LogReader, Logs
 from .transport import DEFAULT_ADDRESS, Answer, UnixTransport, socket_path
 
@@ -101,13 +101,13 @@ class Engine:
         """Start a container; ``False`` when it ran already."""
         return self._call("POST", f"/containers/{_part(name)}/start", {}, deadline, container=name).status != 304
 
-    def logs(self, name: str, tail: int, terminal: bool, limit: int, deadline: Deadline | None = None, since: int = 0) -> Logs:
-        """The last ``tail`` lines of both streams, at most ``limit`` bytes; ``terminal`` says that the container has a TTY.
+    def logs(self, name: str, tail: int, terminal: bool, limit: int, deadline: Deadline | None = None, since: float = 0) -> Logs:
+        """The last ``tail`` lines of both streams ``since`` then (epoch), at most ``limit`` bytes; ``terminal`` says that the container has a TTY.
 
         What was read before the engine fell silent is returned too, with the error in it.
         """
         deadline = deadline or Deadline(CALL_SECONDS)
-        query = {"stdout": "1", "stderr": "1", "tail": str(tail), "since": str(since), "timestamps": "0" if terminal else "1"}
+        query = {"stdout": "1", "stderr": "1", "tail": str(tail), "since": f"{since:.6f}", "timestamps": "0" if terminal else "1"}
         reader = LogReader(limit)
         try:
             with self._transport.open("GET", self._target(f"/containers/{_part(name)}/logs", query, deadline), deadline) as response:
@@ -120,36 +120,70 @@ class Engine:
             return reader.logs(str(error))
         return reader.logs()
 
+    def exec_create(self, name: str, argv: Sequence[str], user: str = "", deadline: Deadline | None = None) -> str:
+        """Prepare a program to be run in a container, as the container's user unless told; its id. See ``exec.run`` for the whole."""
+        order = {"AttachStdout": True, "AttachStderr": True, "Tty": False, "Cmd": list(argv), **({"User": user} if user else {})}
+        try:
+            answer = self._call("POST", f"/containers/{_part(name)}/exec", {}, deadline, container=name, order=order)
+        except EngineError as error:
+            if error.status == 409:
+                raise ContainerNotRunning(name, error.said) from None
+            raise
+        return str(_parsed(answer, "POST /containers/…/exec").get("Id") or "")
+
+    def exec_start(self, identity: str, limit: int, deadline: Deadline) -> Logs:
+        """Start a prepared program and read what it writes until it ends, or the deadline does; the latter is told in the ``error``."""
+        reader = LogReader(limit, stamped=False)
+        order = json.dumps({"Detach": False, "Tty": False}).encode()
+        try:
+            with self._transport.open("POST", self._target(f"/exec/{_part(identity)}/start", {}, deadline), deadline, order) as response:
+                if response.status != 200:
+                    answer = Answer(response.status, "", response.read(64 * 1024))
+                    if answer.status == 409:
+                        raise ContainerNotRunning("", _message(answer))
+                    _raise(answer, "")
+                reader.read(response, framed=True)
+        except EngineTimeout as error:
+            return reader.logs(str(error))
+        return reader.logs()
+
+    def exec_inspect(self, identity: str, deadline: Deadline | None = None) -> dict[str, Any]:
+        """What became of a program run in a container: ``Running``, ``ExitCode``, ``Pid``."""
+        return self._object(f"/exec/{_part(identity)}/json", deadline)
+
     def _target(self, path: str, query: Mapping[str, str], deadline: Deadline) -> str:
         if not self._prefix:
             spoken = min(self.ping(deadline).api_version, NEWEST_KNOWN)
             self._prefix = "/v{}.{}".format(*spoken)
         return f"{self._prefix}{path}?{urlencode(query)}" if query else f"{self._prefix}{path}"
 
-    def _call(self, method: str, path: str, query: Mapping[str, str], deadline: Deadline | None, container: str = "") -> Answer:
+    def _call(self, method: str, path: str, query: Mapping[str, str], deadline: Deadline | None, container: str = "", order: Any = None) -> Answer:
         deadline = deadline or Deadline(CALL_SECONDS)
         try:
             target = self._target(path, query, deadline)
         except EngineFailure as error:
             error.sent = False  # what was sent is a question, not the order
             raise
-        answer = self._transport.request(method, target, deadline, _ANSWER_LIMIT)
-        if answer.status not in (200, 204, 304):
+        answer = self._transport.request(method, target, deadline, _ANSWER_LIMIT, None if order is None else json.dumps(order).encode())
+        if answer.status not in (200, 201, 204, 304):
             _raise(answer, container)
         return answer
 
     def _json(self, method: str, path: str, query: Mapping[str, str], deadline: Deadline | None, container: str = "") -> Any:
-        answer = self._call(method, path, query, deadline, container)
-        try:
-            return json.loads(answer.body)
-        except ValueError as error:
-            raise EngineError(0, f"the container engine's answer to {method} {path} is not JSON") from error
+        return _parsed(self._call(method, path, query, deadline, container), f"{method} {path}")
 
     def _object(self, path: str, deadline: Deadline | None, query: Mapping[str, str] | None = None, container: str = "") -> dict[str, Any]:
         data = self._json("GET", path, query or {}, deadline, container)
         if not isinstance(data, dict):
             raise EngineError(0, f"the container engine's answer to GET {path} is not an object")
         return data
+
+
+def _parsed(answer: Answer, call: str) -> Any:
+    try:
+        return json.loads(answer.body)
+    except ValueError as error:
+        raise EngineError(0, f"the container engine's answer to {call} is not JSON") from error
 
 
 def _part(name: str) -> str:

@@ -37,6 +37,7 @@ class EngineError(EngineFailure):
     def __init__(self, status: int, message: str, advice: str = "") -> None:
         super().__init__(f"the container engine answered {status}: {message}" if status else message, advice, sent=True)
         self.status = status
+        self.said = message
 
 
 class NoSuchContainer(EngineFailure):
@@ -47,3 +48,23 @@ class NoSuchContainer(EngineFailure):
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no container named {name!r} on this host")
         self.name = name
+
+
+class ContainerNotRunning(EngineFailure):
+    """Nothing can be run in a container that does not run itself."""
+
+    reason = "container_not_running"
+
+    def __init__(self, name: str, said: str) -> None:
+        super().__init__(f"nothing can be run in container {name}: {said}")
+        self.said = said
+
+
+class ProgramMissing(EngineFailure):
+    """The container has no such program, or cannot run it."""
+
+    reason = "program_missing"
+
+    def __init__(self, program: str, said: str) -> None:
+        super().__init__(f"{program} cannot be run in the container: {' '.join(said.split())[:300]}", "Name a program that its image has, with its whole path")
+        self.program = program

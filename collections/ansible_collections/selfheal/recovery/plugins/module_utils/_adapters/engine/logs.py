@@ -29,6 +29,11 @@ class Logs:
     truncated: bool = False
     error: str = ""
 
+    def lines(self) -> list[str]:
+        """The lines of standard output, then those of standard error, without the engine's time stamps."""
+        both = [line for stream in (self.stdout, self.stderr) for line in stream.splitlines()]
+        return [_STAMP.sub(b"", line).decode("utf-8", "replace") for line in both]
+
 
 class _Tail:
     """The last ``limit`` bytes of what is added, begun at the start of a line where something was dropped."""
@@ -57,10 +62,11 @@ class _Tail:
 class LogReader:
     """Reads a stream in the engine's framing (``docs.docker.com/reference/api/engine``, "attach"): 1 byte stream, 3 of nothing, 4 of size, data.
 
-    A container with a terminal has no frames: everything is its standard output.
+    A container with a terminal has no frames: everything is its standard output. ``stamped``: the engine was asked for time stamps.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, stamped: bool = True) -> None:
+        self._stamped = stamped
         self._tails = {False: _Tail(limit // 2), True: _Tail(limit // 2)}
         self._unfinished = {False: False, True: False}
 
@@ -92,7 +98,7 @@ class LogReader:
                 return False
             left -= len(data)
             # The engine stamps every 16 KB of a long line; a stamp inside a line would split words, secrets among them.
-            self._tails[error].add(_STAMP.sub(b"", data) if first and self._unfinished[error] else data)
+            self._tails[error].add(_STAMP.sub(b"", data) if self._stamped and first and self._unfinished[error] else data)
             first = False
         if data:
             self._unfinished[error] = not data.endswith(b"\n")

@@ -45,22 +45,23 @@ class UnixTransport:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def request(self, method: str, target: str, deadline: Deadline, limit: int) -> Answer:
-        """The answer to one request, read to its end; an answer of more than ``limit`` bytes is an ``EngineError``."""
-        with self.open(method, target, deadline) as response:
-            body = response.read(limit + 1)
-            if len(body) > limit:
+    def request(self, method: str, target: str, deadline: Deadline, limit: int, body: bytes | None = None) -> Answer:
+        """The answer to one request (``body`` is JSON), read to its end; an answer of more than ``limit`` bytes is an ``EngineError``."""
+        with self.open(method, target, deadline, body) as response:
+            data = response.read(limit + 1)
+            if len(data) > limit:
                 raise EngineError(0, f"the container engine answered {method} {target.partition('?')[0]} with more than {limit} bytes")
-            return Answer(response.status, response.getheader("Api-Version") or "", body)
+            return Answer(response.status, response.getheader("Api-Version") or "", data)
 
     @contextmanager
-    def open(self, method: str, target: str, deadline: Deadline) -> Iterator[http.client.HTTPResponse]:
+    def open(self, method: str, target: str, deadline: Deadline, body: bytes | None = None) -> Iterator[http.client.HTTPResponse]:
         """The answer to one request, to be read before the deadline; whatever goes wrong meanwhile becomes a typed error."""
         sock = self._connect(deadline)
         connection = http.client.HTTPConnection("docker")
         connection.sock = cast("socket.socket", DeadlineSocket(sock, deadline))
         try:
-            connection.request(method, target, headers={"Connection": "close"})
+            headers = {"Connection": "close", **({} if body is None else {"Content-Type": "application/json"})}
+            connection.request(method, target, body, headers)
             response = connection.getresponse()
             try:
                 yield response

@@ -1,6 +1,6 @@
 # Copyright (c) selfheal.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Does a command on the host succeed? An argument list; no shell ever sees it."""
+"""Does a command succeed, on the host or in the container? An argument list; no shell ever sees it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import IO, cast
 from ..._domain.errors import BadInput
 from ..._domain.verdict import FAILED, HEALTHY
 from ..deadline import Deadline
+from .inside import IN_CONTAINER, NOT_RUNNING, run
 from .kind import Context, Kind, Option, Result, Unmeasured
 
 _OUTPUT_LIMIT = 4096
@@ -37,26 +38,49 @@ class _Output:
     def text(self) -> str:
         """What came so far; a child left behind may still hold the other end, and is not waited for."""
         self._thread.join(_LAST_WORDS_S)
-        return " ".join(self._data.decode("utf-8", "replace").split())
+        return self._data.decode("utf-8", "replace")
 
 
 def measure(context: Context) -> Result:
     """Run it; exit status 0 is healthy."""
     argv = context.options["argv"]
+    return _in_container(context, argv) if context.options["in_container"] else _on_host(context, argv)
+
+
+def _in_container(context: Context, argv: list[str]) -> Result:
+    try:
+        ran = run(context, argv, limit=2 * _OUTPUT_LIMIT)
+    except NOT_RUNNING as error:
+        return Result(FAILED, error.message)
+    if ran.status is None:
+        return _overdue(context, argv[0], ran.left)
+    return _judge(context, argv[0], ran.status, (ran.output.stdout + ran.output.stderr).decode("utf-8", "replace"))
+
+
+def _on_host(context: Context, argv: list[str]) -> Result:
     tool = argv[0]
     try:
-        process = subprocess.Popen(
+        # run_command, which ansible-test asks for, has no deadline.
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", start_new_session=True, close_fds=True
         )
     except OSError as error:
         raise Unmeasured(f"{tool} cannot be run on this host: {(error.strerror or str(error)).lower()}") from error
     output = _Output(cast("IO[bytes]", process.stdout))
     status = _wait(process, context.deadline)
-    said = context.mask(output.text())[-_LONGEST_MESSAGE:]
-    if status is None:
-        if context.cut_short:
-            raise Unmeasured(f"{tool}: the measurement's deadline came before it ended")
-        return Result(FAILED, f"{tool} did not end within {context.deadline.seconds:.1f} s")
+    return _overdue(context, tool) if status is None else _judge(context, tool, status, output.text())
+
+
+def _overdue(context: Context, tool: str, left: str = "") -> Result:
+    """The answer about a program that did not end; ``left`` says what became of it."""
+    became = f": {left}" if left else ""
+    if context.cut_short:
+        raise Unmeasured(f"{tool}: the measurement's deadline came before it ended{became}")
+    return Result(FAILED, f"{tool} did not end within {context.deadline.seconds:.1f} s{became}")
+
+
+def _judge(context: Context, tool: str, status: int, output: str) -> Result:
+    said = context.mask(" ".join(output.split()))[-_LONGEST_MESSAGE:]
     outcome = f"was ended by signal {abs(status)}" if status < 0 else f"ended with status {status}"
     return Result(FAILED if status else HEALTHY, f"{tool} {outcome}" + (f": {said}" if said and status else ""), {"exit_status": status})
 
@@ -79,4 +103,4 @@ def _check_argv(argv: list[str]) -> None:
         raise BadInput("expected argv of a command probe to be a list: the program, then its arguments")
 
 
-KIND = Kind(name="command", measure=measure, options={"argv": Option("list", required=True, elements="str", check=_check_argv)})
+KIND = Kind(name="command", measure=measure, options={"argv": Option("list", required=True, elements="str", check=_check_argv), **IN_CONTAINER})

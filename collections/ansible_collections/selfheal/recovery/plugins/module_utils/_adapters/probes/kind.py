@@ -12,6 +12,7 @@ from ..._domain.verdict import CRITICAL_KINDS, LADDER
 from ..clock import Clock
 from ..deadline import Deadline
 from ..engine.client import Engine
+from .memory import FORGETFUL, Memory
 
 
 class Unmeasured(RecoveryError):
@@ -22,11 +23,15 @@ class Unmeasured(RecoveryError):
 
 @dataclass(frozen=True)
 class Result:
-    """What a measurement says; ``status`` is one of ``verdict.CHECK_STATUSES``."""
+    """What a measurement says; ``status`` is one of ``verdict.CHECK_STATUSES``.
+
+    ``remedy`` says who cures this finding where that is not who cures the kind's others: it beats the kind's, and the operator's word beats both.
+    """
 
     status: str
     message: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Context:
     ``inspect`` answers with the container as the engine described it (one call for all probes of an instance) and raises the engine's errors.
     ``cut_short`` says that ``deadline`` is earlier than the probe's own: silence until then proves nothing.
     ``mask`` takes the values of the container's environment out of text that somebody else wrote.
+    ``memory`` is what this probe remembers on its host from one measurement to the next.
     """
 
     engine: Engine
@@ -46,6 +52,7 @@ class Context:
     clock: Clock
     options: Mapping[str, Any]
     mask: Callable[[str], str]
+    memory: Memory = FORGETFUL
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,8 @@ class Kind:
     """One kind of probe: its options, its deadline in seconds, who cures it, and how it measures.
 
     ``measure`` answers with a ``Result``, or raises ``Unmeasured`` or an engine's error, both of which mean ``unmeasured``.
+    One that ``writes`` to the service does not run in check mode.
+    ``check`` raises ``BadInput`` for a probe whose options cannot be meant together.
     Whether it is critical unless told otherwise is the domain's word (``verdict.CRITICAL_KINDS``).
     """
 
@@ -74,6 +83,8 @@ class Kind:
     options: Mapping[str, Option] = field(default_factory=dict)
     deadline: float = 10.0
     remedy: str = LADDER
+    writes: bool = False
+    check: Callable[[Probe], None] | None = None
 
     @property
     def critical(self) -> bool:
@@ -83,7 +94,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Probe:
-    """One configured probe."""
+    """One configured probe; ``remedy`` is empty where the operator left it open."""
 
     name: str
     kind: Kind
@@ -91,3 +102,7 @@ class Probe:
     remedy: str
     deadline: float
     options: Mapping[str, Any]
+
+    def remedy_of(self, result: Result) -> str:
+        """Who cures what was found: the operator's word, else the finding's, else the kind's."""
+        return self.remedy or result.remedy or self.kind.remedy

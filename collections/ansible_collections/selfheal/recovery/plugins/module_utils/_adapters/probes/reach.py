@@ -18,7 +18,9 @@ _SAID_BY_THE_SERVICE = frozenset({errno.ECONNREFUSED, errno.ECONNRESET, errno.EC
 
 
 class Failed(Exception):
-    """The service answered for itself: wrongly, or by hanging up."""
+    """The service answered for itself: wrongly, or by hanging up. ``remedy`` as in ``Result``."""
+
+    remedy = ""
 
 
 class Silent(Exception):

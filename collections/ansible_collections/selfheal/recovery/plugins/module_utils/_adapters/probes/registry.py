@@ -8,10 +8,10 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from ..._domain.errors import BadInput
 from ..._domain.verdict import LADDER, REPORT
-from . import command, container, docker, http, tcp
+from . import command, container, disk, docker, http, logs, roundtrip, storage, tailscale, tcp
 from .kind import Kind, Option, Probe
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (http.KIND, tcp.KIND, container.KIND, docker.KIND, command.KIND)}
+KINDS: Mapping[str, Kind] = {module.KIND.name: module.KIND for module in (http, tcp, container, docker, command, storage, disk, roundtrip, logs, tailscale)}
 
 DEFAULT_PROBES: Sequence[Mapping[str, Any]] = ({"kind": "docker"}, {"kind": "container"})
 
@@ -49,15 +49,13 @@ def suboptions() -> dict[str, dict[str, Any]]:
 
 
 def _ansible(option: Option, required: bool) -> dict[str, Any]:
-    spec: dict[str, Any] = {"type": option.type}
+    spec: dict[str, Any] = {"type": option.type, "no_log": option.secret}
     if required:
         spec["required"] = True
     if option.elements:
         spec["elements"] = option.elements
     if option.choices:
         spec["choices"] = list(option.choices)
-    if option.type == "dict" or option.secret:
-        spec["no_log"] = option.secret
     return spec
 
 
@@ -80,14 +78,17 @@ def _probe(data: Mapping[str, Any]) -> Probe:
     deadline = kind.deadline if common["deadline"] is None else common["deadline"]
     if not 0 < deadline <= _LONGEST_DEADLINE:
         raise BadInput(f"{where}: expected a deadline above 0 and up to {_LONGEST_DEADLINE:g} s, found {deadline:g}")
-    return Probe(
+    probe = Probe(
         name=name,
         kind=kind,
         critical=kind.critical if common["critical"] is None else common["critical"],
-        remedy=common["remedy"] or kind.remedy,
+        remedy=common["remedy"] or "",
         deadline=deadline,
         options={name: _value(where, name, option, given.get(name)) for name, option in kind.options.items()},
     )
+    if kind.check is not None:
+        kind.check(probe)
+    return probe
 
 
 def _value(where: str, name: str, option: Option, value: Any) -> Any:

@@ -15,10 +15,14 @@ ID = "0123456789abcdef" * 4
 
 
 class RawServer:
-    """Listens on a unix socket (a path) or a free port of the loopback; ``answer(connection, method, target)`` runs once per request."""
+    """Listens on a unix socket (a path) or a free port of the loopback; ``answer(connection, method, target)`` runs once per request.
 
-    def __init__(self, answer, path=None, accept=True, backlog=16):
+    ``tls`` is a server's ``ssl.SSLContext``.
+    """
+
+    def __init__(self, answer, path=None, accept=True, backlog=16, tls=None):
         self.answer = answer
+        self.tls = tls
         self.requests = []
         self.stopped = threading.Event()
         self._listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET, socket.SOCK_STREAM)
@@ -42,16 +46,21 @@ class RawServer:
             threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
 
     def _talk(self, connection):
+        if self.tls:
+            try:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            except OSError:
+                return
         with connection:
             try:
-                head = b""
-                while b"\r\n\r\n" not in head:
+                request = b""
+                while not _whole(request):
                     piece = connection.recv(4096)
                     if not piece:
                         return
-                    head += piece
-                method, target, _version = head.split(b"\r\n", 1)[0].decode().split(" ")
-                self.requests.append((method, target, head.decode()))
+                    request += piece
+                method, target, _version = request.split(b"\r\n", 1)[0].decode().split(" ")
+                self.requests.append((method, target, request.decode()))
                 self.answer(connection, method, target)
             except OSError:
                 pass
@@ -64,6 +73,13 @@ class RawServer:
         self._listener.close()
         if self._thread.is_alive():
             self._thread.join(2)
+
+
+def _whole(request):
+    """Whether a request is there to its end: one that is left unread would break the connection when that is closed."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    return bool(end) and len(body) >= (int(length[1]) if length else 0)
 
 
 def response(status, body=b"", **headers):
@@ -107,7 +123,10 @@ def container(name="web", state="running", **parts):
 
 
 class FakeEngine(RawServer):
-    """Enough of an engine to be restarted on; ``hang`` names calls that are never answered, ``fail`` maps calls to an answer of their own."""
+    """Enough of an engine to be restarted on; ``hang`` names calls that are never answered, ``fail`` maps calls to an answer of their own.
+
+    ``ran`` is what a program run in a container comes to: ``status`` (``None``: it does not end), ``output`` in the engine's framing, ``pid``.
+    """
 
     def __init__(self, path, *containers, api="1.41"):
         self.containers = {each["Name"][1:]: each for each in containers}
@@ -116,6 +135,7 @@ class FakeEngine(RawServer):
         self.fail = {}
         self.logs = b""
         self.restarts = []
+        self.ran = {"status": 0, "output": b"", "pid": 0}
         self.on_restart = lambda found: found["State"].update(Status="running", Running=True, StartedAt="2026-01-01T00:01:00Z")
         super().__init__(self._route, path)
 
@@ -123,6 +143,10 @@ class FakeEngine(RawServer):
         parts = urlsplit(target)
         path = re.sub(r"\A/v[\d.]+", "", parts.path)
         call = path.rsplit("/", 1)[-1]
+        if path.startswith("/exec/") and call == "start" and self.ran["status"] is None:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + self.ran["output"])
+            self.stopped.wait(60)
+            return
         if call in self.hang:
             self.stopped.wait(60)
             return
@@ -136,6 +160,10 @@ class FakeEngine(RawServer):
             return response(200, b"OK", Api_Version=self.api)
         if path.startswith("/images/"):
             return _json(200, {"RepoDigests": ["registry:5000/web@sha256:" + "2" * 64]})
+        if path.startswith("/exec/"):
+            running = self.ran["status"] is None
+            known = {"Running": running, "ExitCode": self.ran["status"], "Pid": self.ran["pid"], "ContainerID": ID}
+            return response(200, self.ran["output"]) if call == "start" else _json(200, known)
         if path == "/containers/json":
             return _json(200, [{"Id": each["Id"], "Names": [each["Name"]], "HostConfig": each["HostConfig"]} for each in self.containers.values()])
         name = unquote(path.split("/")[2])
@@ -144,6 +172,9 @@ class FakeEngine(RawServer):
             return _json(404, {"message": f"No such container: {name}"})
         if call == "json":
             return _json(200, found)
+        if call == "exec":
+            state = found["State"]["Status"]
+            return _json(201, {"Id": "e1"}) if state == "running" else _json(409, {"message": f"Container {found['Id']} is {state}"})
         if call == "logs":
             return response(200, self.logs)
         if call == "restart":

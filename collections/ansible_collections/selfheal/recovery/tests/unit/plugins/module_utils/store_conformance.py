@@ -21,10 +21,11 @@ import threading
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, Mapping, Sequence
 
 import pytest
 
-from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.store import Change
+from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.store import Change, Snapshot, Store
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.stores import open_store
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors import BadInput
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.events import Event
@@ -40,21 +41,21 @@ class Interrupted(Exception):
     """Stands for anything that a function may raise."""
 
 
-def event(scope=WEB, action="increment", **more):
+def event(scope: str = WEB, action: str = "increment", **more: Any) -> Event:
     return Event(timestamp="2026-11-23T20:04:36.120Z", scope=scope, track="recovery", action=action, **more)
 
 
-def put(store, documents, events=()):
+def put(store: Store, documents: Mapping[str, Any], events: Sequence[Event] = ()) -> Any:
     return store.transact(list(documents), lambda snapshot: Change(documents, events))
 
 
-def incremented(snapshot, scope=WEB):
+def incremented(snapshot: Snapshot, scope: str = WEB) -> Change:
     count = (snapshot.documents[scope] or {"count": 0})["count"] + 1
     happened = Event(to_text(snapshot.now), scope, "recovery", "increment", failure_count=count)
     return Change({scope: {"count": count}}, [happened], count)
 
 
-def count_of(store, scope=WEB):
+def count_of(store: Store, scope: str = WEB) -> int:
     document = store.read([scope]).documents[scope]
     return 0 if document is None else document["count"]
 

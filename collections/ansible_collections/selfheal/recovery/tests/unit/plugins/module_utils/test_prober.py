@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -266,3 +267,45 @@ def test_output_that_cannot_be_masked_is_left_out(bench):
     measured = bench.measure(*ENGINE, {"kind": "command", "argv": ["/bin/sh", "-c", "echo password hunter2-secret; exit 1"]})
     assert "hunter2" not in str(measured.health)
     assert statuses(measured)["command"] == "failed"
+
+
+class TestCheckMode:
+    def test_probe_that_writes_does_not_run_and_says_so(self, bench):
+        bench.start(container())
+        with RawServer(says(201, Location="/1")) as server:
+            writing = {"kind": "roundtrip", "url": f"http://127.0.0.1:{server.port}/"}
+            health = bench.measure(*ENGINE, writing, check_mode=True).health
+            assert server.requests == []
+        assert [check.kind for check in health.checks] == ["docker", "container"]
+        assert health.warnings == ("not measured in check mode, because it writes to the service: roundtrip",)
+        assert health.overall_status == "healthy"
+
+    def test_it_runs_otherwise(self, bench):
+        bench.start(container())
+        with RawServer(says(500)) as server:
+            writing = {"kind": "roundtrip", "url": f"http://127.0.0.1:{server.port}/"}
+            health = bench.measure(*ENGINE, writing).health
+            assert len(server.requests) == 1
+        assert (health.overall_status, health.warnings) == ("unhealthy", ())
+
+    def test_nothing_measured_is_unknown(self, bench):
+        bench.start(container(State={"Health": {"Status": "healthy"}}))
+        health = bench.measure({"kind": "roundtrip", "url": "http://127.0.0.1:1/"}, check_mode=True).health
+        assert (health.overall_status, health.checks) == ("unknown", ())
+        assert health.errors == ("nothing was measured",)
+
+    @pytest.mark.parametrize("check_mode", [True, False])
+    def test_nothing_is_remembered_in_it(self, bench, tmp_path, check_mode):
+        sqlite3.connect(str(tmp_path / "notes.db")).execute("CREATE TABLE notes (text)").connection.close()
+        bench.measure({"kind": "storage", "path": str(tmp_path)}, check_mode=check_mode)
+        assert (tmp_path / "guard").exists() is not check_mode
+
+
+def test_finding_says_who_cures_it(bench, tmp_path):
+    """A size is a person's business, a missing directory may be a restart's; the operator's word beats both."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "big").write_bytes(b"x" * 2 * 2**20)
+    big = {"kind": "storage", "name": "big", "path": str(tmp_path / "store"), "soft_mib": 1}
+    gone = {"kind": "storage", "name": "gone", "path": str(tmp_path / "nowhere")}
+    checks = bench.measure(big, gone, {**big, "name": "told", "remedy": "ladder"}, {**gone, "name": "kept", "remedy": "report"}).health.checks
+    assert {check.name: check.remedy for check in checks if check.kind == "storage"} == {"big": "report", "gone": "ladder", "told": "ladder", "kept": "report"}

@@ -19,7 +19,7 @@ from ansible_collections.selfheal.recovery.tests.unit.plugins.place import Place
 
 ROOT = next(parent.parent for parent in Path(__file__).resolve().parents if parent.name == "ansible_collections")
 COMMAND = "import sys; from ansible_collections.selfheal.recovery.plugins.plugin_utils._cli.main import main; sys.exit(main())"
-VARIABLES = ("RECOVERY_STATE", "RECOVERY_DEFAULT_SCOPE", "SUDO_USER", "TAILPASTE_URL", "DOCKER_HOST", "SELFHEAL_DEBUG")
+VARIABLES = ("RECOVERY_STATE", "RECOVERY_DEFAULT_SCOPE", "STORAGE_PATH", "SUDO_USER", "TAILPASTE_URL", "DOCKER_HOST", "SELFHEAL_DEBUG")
 
 
 @dataclass(frozen=True)

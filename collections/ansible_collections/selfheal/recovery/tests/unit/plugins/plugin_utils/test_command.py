@@ -272,6 +272,25 @@ def test_healthy_service_is_0(place: Place, run: Run, service: str, monkeypatch:
     assert "default/default: healthy" in run("health").out
 
 
+def test_storage_that_is_named_is_measured_from_here(place: Place, run: Run, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place.directory)
+    monkeypatch.setenv("STORAGE_PATH", "./notes")
+    said = run("health", "--url", service, "--json")
+    assert (said.code, said.json["overall_status"]) == (1, "degraded")
+    assert said.json["checks"][-1]["message"] == f"{place.directory}/notes does not exist"
+    (place.directory / "notes").mkdir()
+    assert run("health", "--url", service).code == 0
+
+
+def test_usual_storage_is_measured_where_there_is_one(place: Place, run: Run, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that keeps nothing is not ill for that."""
+    monkeypatch.chdir(place.directory)
+    assert [check["kind"] for check in run("health", "--url", service, "--json").json["checks"]] == ["http"]
+    (place.directory / "storage").mkdir()
+    said = run("health", "--url", service, "--json")
+    assert (said.code, [check["kind"] for check in said.json["checks"]]) == (0, ["http", "storage"])
+
+
 def test_unhealthy_service_is_1(place: Place, run: Run, service: str) -> None:
     said = run("health", "--url", f"{service}/503", "--scope", f"{KEY}/web1")
     assert (said.code, f"{KEY}/web1: unhealthy" in said.out) == (1, True)

@@ -1,0 +1,16 @@
+# Copyright (c) selfheal.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Text that somebody else wrote, made fit for one line of a message."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+LONGEST = 200
+
+
+def excerpt(text: str, mask: Callable[[str], str], longest: int = LONGEST) -> str:
+    """The beginning of ``text``: secrets masked first, then blanks folded, and control characters (a terminal obeys them) replaced."""
+    folded = " ".join(mask(text).split())
+    shown = "".join(char if char.isprintable() else "?" for char in folded[: longest + 1])
+    return shown if len(folded) <= longest else shown[: longest - 1] + "…"
