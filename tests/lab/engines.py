@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Engines that a host may run instead of the one in the shared root file system: those of newer Debian suites, laid over it.
 
-An engine is fetched once, with an apt whose sources, state and cache are its own: the machine's are neither read from nor written to, its
-settings (a proxy, say) hold. Signatures are checked with Debian's archive keyring. `purge` forgets what was fetched, so that the next lab has
-what the suite has then.
+An engine is fetched once, with an apt whose sources, state and cache are its own: nothing of the machine's apt is changed, and only its settings
+(a proxy, say) and the address of its mirror are used. Signatures are checked with Debian's archive keyring. `purge` forgets what was fetched, so
+that the next lab has what the suite has then.
 """
 
 from __future__ import annotations

@@ -211,6 +211,12 @@ def test_unknown_role_and_unknown_service(server: Server, database: str) -> None
     refused(server.url(database, service="nowhere"), StateMisplaced, 'definition of service "nowhere" not found')
 
 
+@pytest.mark.parametrize("name", ["row_factory", "prepare_threshold", "conninfo", "nonsense"])
+def test_parameter_that_is_none_of_libpqs(server: Server, database: str, name: str) -> None:
+    failure = refused(server.url(database, **{name: "CANARY"}), StateMisplaced, "invalid connection option|multiple values for", calls=READ[:1])
+    assert "CANARY" not in str(failure)
+
+
 def test_server_without_tls_where_the_url_wants_it() -> None:
     with Server(listen="127.0.0.1") as server:
         url = server.url("postgres", host=f"127.0.0.1:{server.port}", sslmode="require")
@@ -290,7 +296,7 @@ def test_standby_answers_for_display_and_refuses_to_write(own: Server) -> None:
         refused(standby.url("state"), StateDenied, "a server that only reads", calls=WRITE)
         own.sql("CREATE DATABASE fresh")
         wait.until("the new database on the standby", lambda: standby.sql("SELECT 1 FROM pg_database WHERE datname = 'fresh'"), seconds=15)
-        failure = refused(standby.url("fresh"), StateDenied, "found none, on a server that only reads")
+        failure = refused(standby.url("fresh"), StateDenied, "found none, on a server that only reads", calls=READ)
         assert "selfheal state init" in failure.advice
         both = f"postgresql://admin:{PASSWORD}@/state?host={standby.directory},{own.directory}&target_session_attrs=read-write"
         writer = open_store(both)

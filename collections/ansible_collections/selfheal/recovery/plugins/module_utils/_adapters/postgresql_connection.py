@@ -31,7 +31,6 @@ SELECT set_config('lock_timeout', :lock, true), set_config('statement_timeout', 
     set_config('idle_in_transaction_session_timeout', :idle, true), set_config('search_path', 'pg_catalog', true),
     set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)
 """
-_OURS: Mapping[str, Any] = {"client_encoding": "UTF8", "autocommit": False, "prepare_threshold": None}  # prepared statements do not survive poolers
 _UNLESS_TOLD: Mapping[str, Any] = {"application_name": "selfheal", "keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 
 
@@ -110,15 +109,19 @@ def connect(parameters: Mapping[str, str], shown: str, until: float, scrub: Scru
         return attempt.result(seconds)
     except TimeoutError:
         raise overdue(shown, seconds) from None
-    except (psycopg.Error, SQLAlchemyError, UnicodeError, ValueError) as error:
+    except (psycopg.Error, SQLAlchemyError, TypeError, ValueError) as error:
         raise from_connect(error, shown, scrub) from None
 
 
 def _open(parameters: Mapping[str, str], seconds: float, until: float) -> Line:
     import psycopg
+    from psycopg.conninfo import make_conninfo
 
     patience = max(2, int(seconds) + 1)  # libpq takes no less
-    raw = psycopg.connect(**{"connect_timeout": patience, "tcp_user_timeout": patience * 1000, **_UNLESS_TOLD, **parameters, **_OURS})
+    limits = {"connect_timeout": patience, "tcp_user_timeout": patience * 1000}
+    # Only libpq's parameters get through here: psycopg's own are not for a URL to set.
+    target = make_conninfo("", **{**limits, **_UNLESS_TOLD, **parameters, "client_encoding": "UTF8"})
+    raw = psycopg.connect(target, prepare_threshold=None)  # prepared statements do not survive transaction poolers
     try:
         line = Line(raw)
     except BaseException:

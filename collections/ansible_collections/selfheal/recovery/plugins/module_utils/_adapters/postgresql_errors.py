@@ -139,6 +139,7 @@ _CONNECTING = (
     (r'role ".*" (does not exist|is not permitted)', StateDenied, "Check the role's name, or create it: createuser NAME"),
     (r"permission denied for database", StateDenied, "Allow it: GRANT CONNECT ON DATABASE NAME TO ROLE"),
     (r"too many (clients|connections)|remaining connection slots", StateBusy, "All places are taken: try again, or raise max_connections or the role's limit"),
+    (r"invalid connection option|invalid .* value|multiple values for", StateMisplaced, "Check the parameters behind the ? of the URL: they are libpq's"),
     (r"definition of service|service file", StateMisplaced, "Check the name of the service, and PGSERVICEFILE or ~/.pg_service.conf"),
     (
         r"target_session_attrs|session is read-only|server is in hot standby",

@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import threading
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -47,9 +48,11 @@ class RawServer:
 
     def _talk(self, connection):
         if self.tls:
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
             try:
-                connection = self.tls.wrap_socket(connection, server_side=True)
+                connection.do_handshake()
             except OSError:
+                _hang_up(connection)
                 return
         with connection:
             try:
@@ -73,6 +76,14 @@ class RawServer:
         self._listener.close()
         if self._thread.is_alive():
             self._thread.join(2)
+
+
+def _hang_up(connection):
+    """End a connection so that the other side hears why: what is left unread when it is closed would take the last word away."""
+    with connection, suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
 
 
 def _whole(request):

@@ -89,4 +89,4 @@ def test_what_ansible_hands_over_arrives_as_plain_values(tmp_path):
     inputs = {"health_status": Wrapped("unknown"), "since": datetime.date(2026, 11, 23)}
     result = plugin(recovery_report, {"dest": str(tmp_path), "decision": NOTHING, "inputs": inputs}).run(task_vars={})
     assert '"since": "2026-11-23"' in (next(tmp_path.glob("run-*")) / "result.json").read_text()
-    assert type(result["headline"]) is str
+    assert result["headline"].__class__ is str
