@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.e2e.runs import CHECKOUT
 from tests.lab import lab_unavailable
+from tests.postgresql.server import Server, missing
 
 from . import page, repair, rival, store, sweep
 from .fleet import Fleet, fleet
@@ -26,7 +27,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of each comparison (default: 5)")
     parser.add_argument("--write", action="store_true", help=f"write {_PAGE.relative_to(CHECKOUT)} instead of printing it")
     options = parser.parse_args()
-    reason = lab_unavailable()
+    reason = lab_unavailable() or missing()
     if reason:
         print(f"bench: {reason}", file=sys.stderr)
         return 2
@@ -41,6 +42,9 @@ def main() -> int:
 def _measured(directory: Path, rounds: int) -> page.Figures:
     _say("guard state")
     stores = {"embedded (SQLite)": store.measure(f"sqlite:///{directory / 'state.db'}")}
+    with Server(settings={"fsync": "on", "full_page_writes": "on"}) as server:
+        server.sql("CREATE DATABASE bench TEMPLATE template0")
+        stores["PostgreSQL, over a unix socket"] = store.measure(server.url("bench"))
     with fleet(1, directory / "one") as one:
         _say("recovery")
         repaired = repair.measure(one, rounds)

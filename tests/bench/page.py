@@ -73,7 +73,7 @@ def _repair(found: Figures) -> str:
         ("wall without the stable window", *(f"{walls[side]:.2f} s" for side in names)),
         ("CPU, control node", *(f"{costs[side].cpu_here:.2f} s" for side in names)),
         ("CPU, host, without the engine's own", *(f"{costs[side].cpu_there:.2f} s" for side in names)),
-        ("module calls, control node (inside Ansible)", *(str(costs[side].modules_here) for side in names)),
+        ("gate and report, inside Ansible on the control node", *(str(costs[side].modules_here) for side in names)),
         ("module calls, host", *(str(costs[side].modules_there) for side in names)),
         ("processes and threads started, control node", *(str(costs[side].started_here) for side in names)),
         ("the same, host with its engine", *(str(costs[side].started_there) for side in names)),
@@ -109,6 +109,7 @@ _METHOD = """## How it is measured
 
 - CPU of the control node is that of `ansible-playbook` and everything it starts, its SSH clients included; CPU of a host is that of its SSH sessions.
 - Both sides use this project's `ansible.cfg` (pipelining, no facts), and neither finds an open connection.
+- Without pipelining, or without `ansible_python_interpreter`, our modules travel as all others do, with all that this costs.
 - Processes and threads are counted by the numbers that a process namespace has given out.
 - A round runs both sides one after the other and gives one ratio; the ratio above is the median of the rounds, with the least and the greatest.
 - The test `tests/e2e/test_cost.py` holds the counts of module calls, so that they do not grow unseen."""

@@ -9,7 +9,7 @@ from typing import Any, Mapping
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.outcomes import UNREACHABLE
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.times import to_text
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.verdict import UNKNOWN, Health
-from ansible_collections.selfheal.recovery.plugins.module_utils._module import prober_of
+from ansible_collections.selfheal.recovery.plugins.module_utils._measure import prober_of
 from ansible_collections.selfheal.recovery.plugins.modules.service_health_info import argument_spec
 from ansible_collections.selfheal.recovery.plugins.plugin_utils._action import FactsAction, Silence
 
@@ -18,6 +18,7 @@ class ActionModule(FactsAction):
     """A host that cannot be asked has the verdict ``unknown``. The policy of the instance stays on the control node."""
 
     module = "selfheal.recovery.service_health_info"
+    function = "_measure.service_health_info"
     withheld = ("policy",)
 
     def spec(self) -> Mapping[str, Any]:

@@ -131,25 +131,17 @@ scope:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.container_restart import ContainerRestart
-from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors import BadInput
+from ansible_collections.selfheal.recovery.plugins.module_utils._act import acting_spec, container_restart
 from ansible_collections.selfheal.recovery.plugins.module_utils._finish import Spec, finish
-from ansible_collections.selfheal.recovery.plugins.module_utils._module import act, acting_spec
 
 
 def argument_spec() -> Spec:
     return {**acting_spec(), "stop_grace": {"type": "int"}}
 
 
-def step(grace: int | None) -> ContainerRestart:
-    if grace is not None and not 0 <= grace <= 300:
-        raise BadInput(f"expected stop_grace to be 0 to 300 s, found {grace}")
-    return ContainerRestart(grace)
-
-
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    finish(module, lambda: act(module, step(module.params["stop_grace"])))
+    finish(module, lambda: container_restart(module.params, bool(module.check_mode), bool(module._diff)))
 
 
 if __name__ == "__main__":

@@ -260,14 +260,10 @@ scope:
   type: str
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.waiter import until_stable
-from ansible_collections.selfheal.recovery.plugins.module_utils._domain.verdict import HEALTHY, for_ladder
 from ansible_collections.selfheal.recovery.plugins.module_utils._finish import Spec, finish
-from ansible_collections.selfheal.recovery.plugins.module_utils._module import instance_spec, prober_of
+from ansible_collections.selfheal.recovery.plugins.module_utils._measure import instance_spec, service_health_info
 
 
 def argument_spec() -> Spec:
@@ -281,29 +277,9 @@ def argument_spec() -> Spec:
     }
 
 
-def measure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    prober = prober_of(params, params["session_id"], check_mode)
-    if params["until_healthy_for"] > 0:
-        waited = until_stable(prober.measure, params["until_healthy_for"], params["timeout"], max(0.1, params["interval"]))
-        measured, stable, seconds = waited.last, waited.reached, waited.seconds
-    else:
-        measured, seconds = prober.measure(), 0.0
-        stable = for_ladder(measured.health) == HEALTHY
-    return {
-        "changed": False,
-        "scope": params["scope"],
-        "policy": params["policy"],
-        "health": measured.health.to_json(),
-        "observed": measured.observed,
-        "stable": stable,
-        "waited_s": round(seconds, 1),
-        "unreachable_host": False,
-    }
-
-
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    finish(module, lambda: measure(module.params, bool(module.check_mode)))
+    finish(module, lambda: service_health_info(module.params, bool(module.check_mode)))
 
 
 if __name__ == "__main__":

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.rung import Outcome
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors import BadInput, RecoveryError
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.masking import MASK, without_credentials
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.outcomes import FAILED, UNREACHABLE
+from ansible_collections.selfheal.recovery.plugins.plugin_utils._carrier import carry
 
 TASK_TIMEOUT = "task_timeout"
 MODULE_FAILED = "module_failed"
@@ -37,9 +39,10 @@ class Silence:
 
 
 class FactsAction(ActionBase):  # type: ignore[misc]  # ansible-core is not typed
-    """Runs a module of the collection on the host. A subclass names it, checks its arguments, and says what silence means."""
+    """Runs a module of the collection on the host. A subclass names it and its function, checks its arguments, and says what silence means."""
 
     module: str
+    function: str
     withheld: tuple[str, ...] = ()
 
     def spec(self) -> Mapping[str, Any]:
@@ -60,11 +63,10 @@ class FactsAction(ActionBase):  # type: ignore[misc]  # ansible-core is not type
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The module's result, or the facts about why there is none."""
-        params = self._params()
+        params, secrets = self._params()
         try:
             super().run(tmp, task_vars)
-            sent = {name: value for name, value in self._task.args.items() if name not in self.withheld}
-            result = self._execute_module(module_name=self.module, module_args=sent, task_vars=task_vars)
+            result = remove_values(self._asked(params, task_vars or {}), secrets)
             result.pop("invocation", None)  # the address of a probe may carry a password or a token
             why = _why_failed(result)
         except AnsibleActionFail:
@@ -87,13 +89,26 @@ class FactsAction(ActionBase):  # type: ignore[misc]  # ansible-core is not type
         except AnsibleConnectionFailure as error:
             self._display.v(f"Temporary files may be left on the host: {_text(str(error))}")
 
-    def _params(self) -> dict[str, Any]:
-        _validation, params = self.validate_argument_spec(self.spec())
+    def _asked(self, params: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """What the host answers, in the light way where that is possible."""
+        kept = dict.fromkeys(self.withheld)
+        # A path means one on the host, whose home directory is another one.
+        paths = {name: self._task.args.get(name) for name, option in self.spec().items() if option["type"] == "path"}
+        carried = carry(self, task_vars, self.function, {**params, **kept, **paths})
+        if carried is not None:
+            return carried
+        sent = {name: value for name, value in self._task.args.items() if name not in kept}
+        result: dict[str, Any] = self._execute_module(module_name=self.module, module_args=sent, task_vars=task_vars)
+        return result
+
+    def _params(self) -> tuple[dict[str, Any], frozenset[str]]:
+        """The arguments, and what of them must not be shown."""
+        validation, params = self.validate_argument_spec(self.spec())
         try:
             self.check(params)
         except BadInput as error:
             raise _Refused(error) from error
-        return dict(params)
+        return dict(params), frozenset(validation._no_log_values)
 
 
 class _Refused(AnsibleActionFail):  # type: ignore[misc]  # ansible-core is not typed

@@ -17,6 +17,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors import RecoveryError
 from ansible_collections.selfheal.recovery.plugins.module_utils._finish import Spec
+from ansible_collections.selfheal.recovery.plugins.plugin_utils._carrier import interpreter
 
 
 class ControlAction(ActionBase):  # type: ignore[misc]  # ansible-core is not typed
@@ -47,12 +48,7 @@ class ControlAction(ActionBase):  # type: ignore[misc]  # ansible-core is not ty
     def _at_home(self, task_vars: Mapping[str, Any]) -> bool:
         """Whether the task is for this machine, this user, this interpreter and this environment."""
         local = self._connection.transport == "local" and self._connection.become is None
-        return local and not any(self._task.environment or ()) and self._interpreter(task_vars) in (None, "", sys.executable)
-
-    def _interpreter(self, task_vars: Mapping[str, Any]) -> Any:
-        delegated = task_vars.get("ansible_delegated_vars", {}).get(self._task.delegate_to)
-        found = (delegated if self._task.delegate_to and delegated is not None else task_vars).get("ansible_python_interpreter")
-        return self._templar.template(found) if found else None
+        return local and not any(self._task.environment or ()) and interpreter(self, task_vars) in ("", sys.executable)
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:

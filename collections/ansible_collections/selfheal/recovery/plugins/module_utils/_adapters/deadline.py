@@ -32,6 +32,10 @@ class Deadline:
             raise TimeoutError(f"not done within {self.seconds:g} s")
         return left
 
+    def bring_forward(self, seconds: float) -> None:
+        """Let it be in ``seconds``, unless it is earlier already."""
+        self._end = min(self._end, self._monotonic() + seconds)
+
     def within(self, seconds: float) -> Deadline:
         """The earlier of this deadline and one in ``seconds``."""
         return Deadline(min(seconds, self.left), self._monotonic)

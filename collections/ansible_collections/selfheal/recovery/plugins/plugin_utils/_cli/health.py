@@ -57,8 +57,9 @@ def _probes(arguments: Namespace, container: str) -> tuple[Probe, ...]:
     if arguments.probes is not None and arguments.url is not None:
         raise BadInput("expected either --probes or --url, found both", "Put the URL into the file: {kind: http, url: …}")
     probes = parse(_default_probes(arguments.url, container) if arguments.probes is None else _read(arguments.probes))
-    if not container and any(probe.kind.name == "container" for probe in probes):
-        raise BadInput("a probe of kind container needs the name of one", "Name it: --container NAME")
+    for probe in probes if not container else ():
+        if probe.kind.name in ("container", "logs") or probe.options.get("in_container"):
+            raise BadInput(f"probe {probe.name!r} needs the name of a container", "Name it: --container NAME")
     return probes
 
 
@@ -85,10 +86,10 @@ def _read(path: str) -> list[Any]:
                 probes = json.load(stream)
     except OSError as error:
         raise BadInput(f"expected a file of probes, found: {error.strerror} ({path})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"expected a JSON list of probes in {path}, found text that is none: {error}") from None
     if not isinstance(probes, list) or not probes:
-        raise BadInput(f"expected a JSON list of at least one probe in {path}, found {probes!r:.80}")
+        raise BadInput(f"expected a JSON list of at least one probe in {path}, found {'an empty list' if probes == [] else f'a {type(probes).__name__}'}")
     return probes
 
 

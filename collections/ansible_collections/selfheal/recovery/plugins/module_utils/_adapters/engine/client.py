@@ -182,7 +182,7 @@ class Engine:
 def _parsed(answer: Answer, call: str) -> Any:
     try:
         return json.loads(answer.body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EngineError(0, f"the container engine's answer to {call} is not JSON") from error
 
 
@@ -201,6 +201,6 @@ def _raise(answer: Answer, container: str) -> None:
 def _message(answer: Answer) -> str:
     try:
         message = json.loads(answer.body)["message"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         message = answer.body.decode("utf-8", "replace")
     return str(message).strip()[:_LONGEST_MESSAGE] or "no message"

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from ..._domain.errors import BadInput
+from ..._domain.masking import without_credentials
 from ..._domain.verdict import LADDER, REPORT
 from . import command, container, disk, docker, http, logs, roundtrip, storage, tailscale, tcp
 from .kind import Kind, Option, Probe
@@ -61,7 +63,7 @@ def _ansible(option: Option, required: bool) -> dict[str, Any]:
 
 def _probe(data: Mapping[str, Any]) -> Probe:
     if not isinstance(data, Mapping):
-        raise BadInput(f"expected a probe like {{kind: http, url: …}}, found {data!r:.80}")
+        raise BadInput(f"expected a probe like {{kind: http, url: …}}, found a {type(data).__name__}")  # which may hold a password
     given = {str(name): value for name, value in data.items() if value is not None}
     kind = KINDS.get(str(given.get("kind", "")))
     if kind is None:
@@ -102,12 +104,16 @@ def _value(where: str, name: str, option: Option, value: Any) -> Any:
             converted = [_CONVERTERS[option.elements](item) for item in converted]
     except (TypeError, ValueError):
         kind = f"{option.type} of {option.elements}" if option.elements else option.type
-        raise BadInput(f"{where}: expected {name} to be of type {kind}, found {value if not option.secret else '(hidden)'!r:.80}") from None
+        raise BadInput(f"{where}: expected {name} to be of type {kind}, found {_shown(value, option)}") from None
     if option.choices and converted not in option.choices:
         raise BadInput(f"{where}: expected {name} to be one of {', '.join(option.choices)}, found {converted!r:.80}")
     if option.check is not None:
         option.check(converted)
     return converted
+
+
+def _shown(value: Any, option: Option) -> str:
+    return "(hidden)" if option.secret else without_credentials(repr(value))[:80]
 
 
 def _text(value: Any) -> str:
@@ -132,7 +138,7 @@ def _whole(value: Any) -> int:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not math.isfinite(float(value)):
         raise TypeError
     return float(value)
 

@@ -107,12 +107,13 @@ def ask(target: Target, request: Request, deadline: Deadline) -> Response:
         if target.scheme == "https":
             sock = secure(sock, target.host, request.options, deadline)
         connection = http.client.HTTPConnection(target.host, target.port)
-        connection.sock = cast("socket.socket", DeadlineSocket(sock, deadline))
+        exchange = deadline.within(deadline.left)
+        connection.sock = cast("socket.socket", DeadlineSocket(sock, exchange))
         connection.request(request.method, target.path, body=request.body, headers=_headers(target, request))
         response = connection.getresponse()
         answer = Response(response.status, response.getheader("Location") or "", time.monotonic() - began, certificate=certificate_of(sock))
         if not request.keep:
-            _swallow(response)
+            _swallow(response, exchange)
             return answer
         return replace(_with_body(answer, response, request.keep), seconds=time.monotonic() - began)
     except TIMEOUTS as error:
@@ -140,12 +141,12 @@ def _with_body(answer: Response, response: http.client.HTTPResponse, keep: int) 
     return replace(answer, body=data[:keep], whole=len(data) <= keep)
 
 
-def _swallow(response: http.client.HTTPResponse) -> None:
+def _swallow(response: http.client.HTTPResponse, exchange: Deadline) -> None:
     """Take a small body off the server's hands, so that a probe does not leave broken pipes in its log; it decides nothing."""
-    end = time.monotonic() + _SWALLOW_SECONDS
+    exchange.bring_forward(_SWALLOW_SECONDS)
     left = _SWALLOWED
     try:
-        while left > 0 and time.monotonic() < end:
+        while left > 0:
             piece = response.read1(min(left, 8192))
             if not piece:
                 break

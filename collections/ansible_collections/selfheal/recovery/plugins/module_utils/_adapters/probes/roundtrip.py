@@ -3,14 +3,14 @@
 """Does the service keep what it is given? Write a marker over HTTP, read it back, compare, delete it.
 
 The marker is new each time, and it is written once: an answer that got lost is never asked for again by writing again. Whatever could be read
-back, deleting is tried, in time that is kept for it; what may be left behind is named.
+back, deleting is tried, in time that is kept for it; what may be left behind is named. Nothing is deleted that may be somebody else's.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Mapping
 from urllib.parse import quote
 
@@ -31,16 +31,21 @@ _PAUSE_S = 1.0
 _MOST_REDIRECTS = 3
 _DELETIONS = 2
 _GONE = (404, 410)
+_ASK_ELSEWHERE = (301, 307, 308)  # "do this again over there" (RFC 9110, 15.4): nothing was done here
 # Shares of the time that is left: the rest is kept for what comes after, so that a slow service does not cost the clean-up.
 _FOR_WRITING, _FOR_READING = 0.4, 0.6
 
 
 @dataclass(frozen=True)
 class _Written:
-    """Where a marker lies: what to read, and what to delete; ``None`` where the service did not say."""
+    """Where a marker lies: what to read, and what to delete; ``None`` where the service did not say.
+
+    It is not ``certain`` while only a redirect led there: that may be a list, or a page to log in.
+    """
 
     read: Target | None
     delete: Target | None
+    certain: bool = True
 
 
 class _Declined(Failed):
@@ -69,7 +74,7 @@ def measure(context: Context) -> Result:
         return _failed(context, f"GET {_shown(written.read)}: {problem}", problem, written, marker)
     except Unmeasured as inability:
         raise _with_rest(f"GET {_shown(written.read)}: {inability.message}", _clean_up(context, written, marker)) from None
-    return _judge(context, target, seconds, _clean_up(context, written, marker))
+    return _judge(context, target, seconds, _clean_up(context, replace(written, certain=True), marker))
 
 
 def _judge(context: Context, target: Target, seconds: float, left: str) -> Result:
@@ -98,8 +103,8 @@ def _write(context: Context, target: Target, marker: str) -> Response:
     headers = {name: value.replace(MARKER, marker) for name, value in options["write_headers"].items()}
     request = Request(options["write_method"], options, options["body"].replace(MARKER, marker).encode(), headers, _KEPT)
     answer = _ask(context, target, request, context.deadline.left * _FOR_WRITING)
-    if 400 <= answer.status < 500:
-        raise _Declined(f"answered {answer.status}, expected 2xx or 3xx")
+    if 400 <= answer.status < 500 or answer.status in _ASK_ELSEWHERE:
+        raise _Declined(_unexpected(answer, 400))
     _expect(answer, 200, 400)
     return answer
 
@@ -122,7 +127,8 @@ def _where(context: Context, target: Target, answer: Response, marker: str) -> _
     if source != _NONE and (not location or not location.isprintable() or len(location) > _LONGEST_LOCATION):
         raise Failed(f"answered {answer.status}, but does not say where it put it (expected it in the {_PLACES[source]})")
     read, delete = context.options["read_url"], context.options["delete_url"]
-    return _Written(_place(target, read, marker, location), _place(target, delete or read, marker, location))
+    certain = source == _NONE or answer.status < 300
+    return _Written(_place(target, read, marker, location), _place(target, delete or read, marker, location), certain)
 
 
 def _field(answer: Response, path: str) -> str:
@@ -192,6 +198,8 @@ def _clean_up(context: Context, written: _Written, marker: str) -> str:
     """Delete the marker; what may be left behind and why, empty when it is gone."""
     if written.delete is None:
         return f"the marker {marker} may be left behind: the service did not say where it put it"
+    if not written.certain:
+        return f"the marker {marker} may be left behind: {written.delete.shown} was not deleted, because only a redirect led there"
     why = "no time was left to delete it"
     for attempt in range(_DELETIONS):
         if attempt:
@@ -219,8 +227,14 @@ def _ask(context: Context, target: Target, request: Request, seconds: float) -> 
 
 
 def _expect(answer: Response, lowest: int, above: int) -> None:
-    if not lowest <= answer.status < above:
-        raise Failed(f"answered {answer.status}, expected {'2xx' if above == 300 else '2xx or 3xx'}")
+    if not lowest <= answer.status < above or answer.status in _ASK_ELSEWHERE:
+        raise Failed(_unexpected(answer, above))
+
+
+def _unexpected(answer: Response, above: int) -> str:
+    if answer.status in _ASK_ELSEWHERE:
+        return f"answered {answer.status}, which sends the request elsewhere: name the address that does it"
+    return f"answered {answer.status}, expected {'2xx' if above == 300 else '2xx or 3xx'}"
 
 
 def _shown(target: Target | None) -> str:

@@ -14,7 +14,7 @@ from ..._domain.verdict import REPORT
 from ..deadline import TIMEOUTS, Deadline
 from .certificate import Certificate, read
 from .kind import Option, Unmeasured
-from .reach import Failed, Silent
+from .reach import Failed, Silent, explain
 
 
 class BadCertificate(Failed):
@@ -33,6 +33,8 @@ def secure(sock: socket.socket, host: str, options: Mapping[str, Any], deadline:
         raise Silent(f"no TLS within {deadline.seconds:.1f} s") from error
     except ssl.SSLError as error:
         raise explain_tls(error) from error
+    except OSError as error:
+        raise explain(error) from error
 
 
 def certificate_of(sock: socket.socket) -> Certificate | None:
@@ -99,7 +101,8 @@ def _check_path(path: str) -> None:
 
 
 def _check_name(name: str) -> None:
-    if not name or len(name) > 253 or not name.isascii() or not name.isprintable() or " " in name:
+    labels = name[:-1].split(".") if name.endswith(".") else name.split(".")
+    if len(name) > 253 or not name.isascii() or not name.isprintable() or " " in name or any(not 0 < len(label) < 64 for label in labels):
         raise BadInput(f"expected server_name to be the name in the certificate, found {name!r:.100}")
 
 

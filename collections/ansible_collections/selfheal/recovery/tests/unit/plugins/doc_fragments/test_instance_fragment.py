@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from ansible_collections.selfheal.recovery.plugins.doc_fragments.instance import ModuleDocFragment
+from ansible_collections.selfheal.recovery.plugins.module_utils._act import acting_spec
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.probes.registry import KINDS
-from ansible_collections.selfheal.recovery.plugins.module_utils._module import acting_spec, instance_spec
+from ansible_collections.selfheal.recovery.plugins.module_utils._measure import instance_spec
 from ansible_collections.selfheal.recovery.plugins.modules import container_restart, service_health_info
 
 DOCUMENTED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]

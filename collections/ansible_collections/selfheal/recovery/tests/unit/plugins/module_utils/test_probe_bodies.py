@@ -121,6 +121,16 @@ class TestSlowBody:
             assert ask(server, attempt_timeout=10).status == "healthy"
             assert time.monotonic() - began < 4
 
+    def test_a_body_that_never_comes_does_not_hold_up_the_answer(self):
+        def answer(connection, _method, _target):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+            threading.Event().wait(8)
+
+        with RawServer(answer) as server:
+            began = time.monotonic()
+            assert ask(server, attempt_timeout=10).status == "healthy"
+            assert time.monotonic() - began < 4
+
     def test_http_failed_when_the_body_it_needs_does_not_end_in_time(self):
         with RawServer(drips([b"x"] * 100)) as server:
             began = time.monotonic()

@@ -208,6 +208,26 @@ def test_failed_in_time_when_tls_hangs(authority, probe):
     assert "no TLS within" in result.message
 
 
+@BOTH
+def test_failed_when_the_connection_is_reset_before_tls_is_spoken(authority, probe):
+    with _Resets() as server:
+        result = probe(server)
+    assert (result.status, result.remedy) == ("failed", "")
+    assert "reset" in result.message
+
+
+class _Resets(RawServer):
+    """Accepts, listens to the first words, and drops the connection."""
+
+    def __init__(self):
+        super().__init__(None)
+
+    def _talk(self, connection):
+        connection.recv(16)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+
 def test_secret_headers_do_not_reach_a_service_that_is_not_trusted(authority):
     with serve(authority.issue()) as server:
         http(server, secret_headers={"X-Token": "canary-token"})
@@ -228,7 +248,7 @@ def test_relative_path_is_refused(option):
         parse([{"kind": "tcp", "port": 1, option: "own.pem"}])
 
 
-@pytest.mark.parametrize(("option", "value"), [("certificate_days", -1), ("certificate_days", 4000), ("server_name", "a b")])
+@pytest.mark.parametrize(("option", "value"), [("certificate_days", -1), ("certificate_days", 4000), ("server_name", "a b"), ("server_name", ".x"), ("server_name", "a..b"), ("server_name", "a" * 64)])
 def test_tls_option_that_cannot_be_meant_is_refused(option, value):
     with pytest.raises(BadInput, match=option):
         parse([{"kind": "http", "url": "https://x/", option: value}])

@@ -461,7 +461,7 @@ class TestRegistry:
 
     @pytest.mark.parametrize(
         ("option", "value"),
-        [("deadline", 0), ("deadline", -1), ("deadline", 301), ("deadline", "soon"), ("critical", "maybe"), ("remedy", "pray"), ("name", ""), ("name", [])],
+        [("deadline", 0), ("deadline", -1), ("deadline", 301), ("deadline", "soon"), ("deadline", "nan"), ("deadline", float("inf")), ("critical", "maybe"), ("remedy", "pray"), ("name", ""), ("name", [])],
     )
     def test_value_that_cannot_be_meant_is_refused(self, option, value):
         probe = {"kind": "docker", option: value}
@@ -474,6 +474,12 @@ class TestRegistry:
     def test_wrong_secret_is_not_repeated(self):
         with pytest.raises(BadInput) as caught:
             parse([{"kind": "http", "url": "http://x/", "secret_headers": ["canary-token"]}])
+        assert "canary" not in str(caught.value)
+
+    @pytest.mark.parametrize("wrong", ["http://u:canary-word@x/", {"kind": "http", "url": ["http://u:canary-word@x/"]}])
+    def test_password_of_a_wrong_probe_is_not_repeated(self, wrong):
+        with pytest.raises(BadInput) as caught:
+            parse([wrong])
         assert "canary" not in str(caught.value)
 
     def test_secrets_are_hidden_by_ansible(self):

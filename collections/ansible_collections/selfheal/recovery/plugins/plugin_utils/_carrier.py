@@ -1,0 +1,86 @@
+# Copyright (c) selfheal.recovery contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible's way of carrying a module to a host, made lighter.
+
+Ansible packs half a megabyte of its own library with every module, and the host compiles it anew for each call: that takes several times what
+a measurement takes. Our code needs none of it there. So it travels alone, in the same way (a zip on standard input, over the same connection,
+as the same user), wherever Ansible would have used that way itself. Anywhere else the module runs as any other.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import zipfile
+from pathlib import Path, PurePath
+from typing import Any, Mapping
+
+from ansible import constants
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.selfheal.recovery.plugins.module_utils import _carried
+
+_PACKAGE = PurePath("ansible_collections/selfheal/recovery/plugins/module_utils")
+
+# The directory is only its owner's; nothing is left of it when the call ends.
+_BOOT = """
+import os, sys
+if sys.version_info < (3, 9):
+    sys.exit("expected Python 3.9 or newer on this host, found " + sys.version.split()[0])
+source = sys.stdin.buffer
+size = int(source.readline())
+place = os.path.join(os.environ.get("TMPDIR") or "/tmp", ".selfheal-" + os.urandom(16).hex())
+os.mkdir(place, 0o700)
+path = os.path.join(place, "carried.zip")
+try:
+    with open(path, "wb") as stream:
+        stream.write(source.read(size))
+    sys.path.insert(0, path)
+    from ansible_collections.selfheal.recovery.plugins.module_utils._carried import main
+    main(source)
+finally:
+    os.unlink(path)
+    os.rmdir(place)
+"""
+
+
+def interpreter(action: ActionBase, task_vars: Mapping[str, Any]) -> str:
+    """The Python that the host's variables name for it; empty when they name none."""
+    delegated = task_vars.get("ansible_delegated_vars", {}).get(action._task.delegate_to) if action._task.delegate_to else None
+    found = (task_vars if delegated is None else delegated).get("ansible_python_interpreter")
+    return str(action._templar.template(found)) if found else ""
+
+
+def carry(action: ActionBase, task_vars: Mapping[str, Any], function: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What ``function`` makes of ``params`` on the host; ``None`` where Ansible would not send a module over an open connection."""
+    python = interpreter(action, task_vars) or str(constants.config.get_config_value("INTERPRETER_PYTHON"))
+    connection = action._connection
+    if not python.startswith("/") or connection._shell.SHELL_FAMILY != "sh" or not connection.is_pipelining_enabled():
+        return None
+    request = {"function": function, "params": params, "check_mode": bool(action._task.check_mode), "diff": bool(action._task.diff)}
+    words = shlex.join([python, "-I", "-S", "-B", "-c", _BOOT])
+    data = b"%d\n%s%s" % (len(PAYLOAD), PAYLOAD, json.dumps(request, default=str).encode())
+    done = action._low_level_execute_command(f"{action._compute_environment_string()} {words}".strip(), sudoable=True, in_data=data)
+    for line in reversed(done["stdout"].splitlines()):
+        if line.startswith(_carried.MARK):
+            result: dict[str, Any] = json.loads(line[len(_carried.MARK) :])
+            return result
+    said = {"module_stdout": done["stdout"], "module_stderr": done["stderr"], "rc": done["rc"]}
+    return {"failed": True, "msg": f"{python} ended with status {done['rc']} and without a result", **said}
+
+
+def _packed() -> bytes:
+    """All that modules of this collection share, as a zip of sources."""
+    root = Path(str(_carried.__file__)).parent
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for package in [_PACKAGE, *_PACKAGE.parents][:-1]:
+            archive.writestr(str(package / "__init__.py"), b"")  # a zip knows no packages without
+        for path in sorted(root.rglob("*.py")):
+            archive.writestr(str(_PACKAGE / path.relative_to(root)), path.read_bytes())
+    return data.getvalue()
+
+
+# Made when Ansible loads the action plugin, once for all the worker processes that it forks afterwards.
+PAYLOAD = _packed()
