@@ -103,5 +103,5 @@ test: ## Run everything and sum it up (what CI runs)
 	@MAKE="$(MAKE)" MATRIX=others sh tests/setup/all.sh lint docs-lint changelog-lint units house sanity lab-test postgresql-test e2e packages test-engines test-matrix molecule demo-test
 
 clean: ## Remove what was made here: environment, caches, test output
-	rm -rf .venv .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist $(COLLECTION)/tests/output
+	rm -rf .venv .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist $(COLLECTION)/.hypothesis $(COLLECTION)/tests/output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,10 +13,13 @@ import time
 import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from ansible_collections.selfheal.recovery.plugins.module_utils._adapters import postgresql_connection
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.portable import Portable
+from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.postgresql import PostgresqlStore
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.postgresql_connection import GRACE
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.store import Change, StateError
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.store_errors import (
@@ -192,6 +195,35 @@ def _end_when_committing(server: Server, database: str) -> None:
     server.sql(f"SELECT pg_terminate_backend(pid) FROM ({sessions(database)}) AS ours")
 
 
+def test_server_that_hangs_up_while_a_connection_is_made_is_told_in_its_own_words(server: Server, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrapped = postgresql_connection._wrapped
+
+    def late(raw):  # type: ignore[no-untyped-def]
+        server.sql(f"SELECT pg_terminate_backend({raw.info.backend_pid})")
+        return wrapped(raw)
+
+    monkeypatch.setattr(postgresql_connection, "_wrapped", late)
+    refused(kept, StateUnreachable, "found: (terminating connection|consuming input failed: (server closed|terminating))", calls=READ[:1])
+
+
+def test_line_that_was_cut_after_its_answer_is_made_again(kept: str) -> None:
+    """The timer that watches a call may go off while the answer arrives."""
+    store = open_store(kept)
+    assert isinstance(store, PostgresqlStore)
+    assert count_of(store) == 1
+    assert store._line is not None
+    store._line._cut()
+    assert store.transact([WEB], incremented) == 2
+    store.close()
+
+
+@pytest.mark.parametrize("name", ["tls", "ssl error", "certificates", "authentication failed"])
+def test_names_are_not_taken_for_reasons(server: Server, tmp_path: Path, name: str) -> None:
+    """What the server is called says nothing about why it does not answer."""
+    refused(f"postgresql://{quote(str(tmp_path / name), safe='')}/state", StateUnreachable, "expected to reach the server", calls=READ[:1])
+    refused(server.url(quote(name)), StateMisplaced, f'database "{name}" does not exist', calls=READ[:1])
+
+
 # Being let in.
 
 
@@ -334,7 +366,8 @@ def test_lock_held_by_another_is_waited_for_until_the_deadline_and_readers_go_on
 
 
 def test_holder_that_stops_in_the_middle_is_sent_away_and_wrote_nothing(kept: str) -> None:
-    holder, store = open_store(kept, 1.0), open_store(kept, 10.0)
+    """In time for another one that came right after it and waits as long."""
+    holder, store = open_store(kept, 4.0), open_store(kept, 4.0)
     inside, leave = threading.Event(), threading.Event()
     failures: list[StateError] = []
 

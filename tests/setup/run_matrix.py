@@ -15,11 +15,14 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
+
+from tests.lab.lock import Lock
 
 from .run_ansible_test import CHECKOUT, COLLECTION
 
@@ -27,6 +30,7 @@ CACHE = CHECKOUT / ".cache" / "matrix"
 FIND_PYTHON = Path(__file__).with_name("find_python.sh")
 INPUTS = (CHECKOUT / "pyproject.toml", COLLECTION / "galaxy.yml")
 END_TO_END = "tests/e2e/test_recovery.py::test_one_sick_instance_of_three_is_restarted_once_where_it_runs"
+_VENV_SECONDS, _PIP_SECONDS = 120, 600
 _SANITY_TEST = re.compile(r"Running sanity test \"")
 
 
@@ -108,27 +112,33 @@ def run(leg: Leg) -> Row:
         prepare(leg)
     except Missing as reason:
         return Row(leg.core, leg.python, {}, 0, f"skipped: {reason}")
-    except subprocess.CalledProcessError as error:
+    except subprocess.SubprocessError as error:
         return Row(leg.core, leg.python, {}, time.monotonic() - began, f"FAILED: no environment: {error}")
     results = {step: take(leg) for step, take in STEPS.items()}
     return Row(*versions(leg), results, time.monotonic() - began)
 
 
 def prepare(leg: Leg) -> None:
-    """Make the leg's environment unless it is there. Raises Missing without its Python, CalledProcessError when pip fails."""
+    """Make the leg's environment unless it is there. Raises Missing without its Python, SubprocessError when pip fails or does not end."""
     found = subprocess.run(["sh", FIND_PYTHON, leg.python], capture_output=True, text=True, timeout=60, check=False)
     if found.returncode != 0:
         raise Missing(found.stderr.strip())
     python = found.stdout.strip()
     recipe = hashlib.sha256(b"\0".join([python.encode(), *(path.read_bytes() for path in INPUTS)])).hexdigest()
     stamp = leg.directory / ".made-of"
-    if stamp.exists() and stamp.read_text() == recipe and leg.program("ansible-playbook").exists():
-        return
+    with Lock(leg.directory.with_name(f"{leg.directory.name}.lock"), seconds=_VENV_SECONDS + _PIP_SECONDS):
+        if stamp.exists() and stamp.read_text() == recipe and leg.program("ansible-playbook").exists():
+            return
+        make(leg, python)
+        stamp.write_text(recipe)
+
+
+def make(leg: Leg, python: str) -> None:
+    """The leg's environment, afresh."""
     print(f"making {leg.directory} with {python}", flush=True)
-    subprocess.run([python, "-m", "venv", "--clear", leg.directory], check=True, timeout=120)
+    subprocess.run([python, "-m", "venv", "--clear", leg.directory], check=True, timeout=_VENV_SECONDS)
     pip: list[str | Path] = [leg.program("python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    subprocess.run([*pip, f"ansible-core=={leg.core}.*", "--editable", f"{CHECKOUT}[postgresql,test]"], check=True, timeout=600)
-    stamp.write_text(recipe)
+    subprocess.run([*pip, f"ansible-core=={leg.core}.*", "--editable", f"{CHECKOUT}[postgresql,test]"], check=True, timeout=_PIP_SECONDS)
 
 
 def versions(leg: Leg) -> tuple[str, str]:
@@ -148,12 +158,13 @@ def end_to_end(leg: Leg) -> Result:
 
 
 def pytest(leg: Leg, *words: str) -> Result:
-    report = leg.directory / "report.xml"
-    report.unlink(missing_ok=True)
-    done = subprocess.run([leg.program("python"), "-m", "pytest", "-q", f"--junitxml={report}", *words], cwd=CHECKOUT, stdin=subprocess.DEVNULL, check=False)
-    if not report.exists():
-        return Result(False, "0")
-    suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
+    with tempfile.TemporaryDirectory(prefix="selfheal-matrix-") as directory:
+        report = Path(directory, "report.xml")
+        command: list[str | Path] = [leg.program("python"), "-m", "pytest", "-q", f"--junitxml={report}", *words]
+        done = subprocess.run(command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, check=False)
+        if not report.exists():
+            return Result(False, "0")
+        suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
     tests, skipped = (sum(int(suite.get(name, 0)) for suite in suites) for name in ("tests", "skipped"))
     return Result(done.returncode == 0, f"{tests - skipped} ({skipped} skipped)" if skipped else str(tests))
 

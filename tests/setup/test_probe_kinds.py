@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.probes.registry import COMMON, KINDS
+from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.probes.registry import COMMON, KINDS, parse
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.verdict import CHECK_STATUSES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -71,6 +72,13 @@ def test_documented_defaults_are_the_real_ones(kind: str) -> None:
         else:
             value = ", ".join(f"`{each}`" for each in option.default) if isinstance(option.default, list) else f"`{_written(option.default)}`"
             assert said == value, name
+
+
+def test_examples_can_be_used_as_written() -> None:
+    examples = [yaml.safe_load(text) for text in re.findall(r"^```yaml$(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)]
+    assert len(examples) >= 3
+    for example in examples:
+        parse(example["recovery_probes"] if isinstance(example, dict) else example)
 
 
 def _written(value: object) -> str:

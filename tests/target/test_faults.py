@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.certificates import Authority
 from tests.lab import wait
 from tests.lab.endpoint import endpoint
+from tests.lab.notes import notes
 
 from .target import Answer, Target
 
@@ -102,6 +103,33 @@ class TestEndpoints:
         assert (check["status"], check["remedy"]) == ("failed", "ladder")
         assert "no connection within 2.0 s" in check["message"]
         assert check["duration_ms"] < 5000
+
+
+class TestNotes:
+    """The kind roundtrip, and a service that keeps what it is given, more or less."""
+
+    @pytest.mark.parametrize(
+        ("fault", "verdict", "status", "remedy", "left"),
+        [
+            ("", "healthy", "healthy", "ladder", 0),
+            ("forgets", "unhealthy", "failed", "ladder", 1),
+            ("keeps", "degraded", "soft", "report", 1),
+            ("slow", "degraded", "soft", "ladder", 0),
+        ],
+    )
+    def test_what_is_written_is_read_back_and_deleted_or_named(self, target: Target, fault: str, verdict: str, status: str, remedy: str, left: int) -> None:
+        with notes(target.host, _PORT, fault) as service:
+            answer, check = measure(target, {"kind": "roundtrip", "url": service.url, "attempts": 1, "slow_ms": 500})
+            assert (answer["health"]["overall_status"], check["status"], check["remedy"], len(service.kept)) == (verdict, status, remedy, left)
+        assert check["metrics"]["left_behind"] is bool(left)
+        assert ("selfheal-roundtrip-" in check["message"]) is bool(left)
+
+    def test_notes_of_others_survive_a_write_that_is_sent_elsewhere(self, target: Target) -> None:
+        with notes(target.host, _PORT) as service:
+            target.host.run(["python3", "-c", f"import urllib.request as u; u.urlopen(u.Request({service.url!r}, data=b'of somebody'))"])
+            answer, check = measure(target, {"kind": "roundtrip", "url": service.url.rstrip("/"), "attempts": 1})
+            assert (answer["health"]["overall_status"], check["metrics"]["left_behind"], service.kept) == ("unhealthy", False, ["/notes/1"])
+        assert "answered 307, which sends the request elsewhere" in check["message"]
 
 
 class TestLogs:

@@ -28,6 +28,20 @@ def test_healthy_service(target: Target) -> None:
     assert measured["observed"]["guard"] == {"store_id": "", "token": 0, "journal": None}
 
 
+def test_host_without_any_room_left_is_measured_all_the_same(target: Target) -> None:
+    """Lesson 46: the one who tells that a disk is full must not need room on it."""
+    target.start()
+    filled = ["/srv/everything", "/tmp/everything"]
+    try:
+        for path in filled:
+            assert target.host.run(["dd", "if=/dev/zero", f"of={path}", "bs=1M"], check=False).returncode != 0
+        measured = target.measure(probes=[{"kind": "docker"}, {"kind": "container"}, {"kind": "disk", "paths": ["/"]}])
+    finally:
+        target.host.run(["rm", "-f", *filled])
+    assert measured.checks == {"docker": "healthy", "container": "healthy", "disk": "failed"}
+    assert measured["health"]["overall_status"] == "degraded"
+
+
 @pytest.mark.parametrize(("fault", "message"), [("http500", "answered 500"), ("hang", "no answer within 2.0 s")])
 def test_service_that_does_not_work_is_unhealthy(target: Target, fault: str, message: str) -> None:
     target.start()

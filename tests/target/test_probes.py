@@ -145,6 +145,17 @@ def test_disk_failed_when_it_was_remounted_read_only(target: Target, place: Path
     assert measure(target, {"kind": "disk", "paths": [STORE]})[:2] == ("failed", "report")
 
 
+def test_path_that_is_mounted_read_only_does_not_hide_behind_another_of_the_same_file_system(target: Target, place: Path) -> None:
+    (place / "fixed").mkdir()
+    target.host.run(["mount", "--bind", f"{STORE}/fixed", f"{STORE}/fixed"])
+    target.host.run(["mount", "-o", "remount,bind,ro", f"{STORE}/fixed"])
+    try:
+        status, _remedy, message = measure(target, {"kind": "disk", "paths": [STORE, f"{STORE}/fixed"]})
+    finally:
+        target.host.run(["umount", f"{STORE}/fixed"])
+    assert (status, message) == ("failed", f"the file system of {STORE}/fixed is mounted read-only")
+
+
 def test_disk_measures_where_the_engine_writes_unless_told(target: Target) -> None:
     target.start()
     status, _remedy, message = measure(target, {"kind": "disk", "soft_percent": 100, "failed_percent": 100})

@@ -19,7 +19,7 @@ mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount --rbind /sys/fs/cgroup "$root/sys/fs/cgroup"
 mount -t tmpfs -o mode=755 run "$root/run"
-mount -t tmpfs -o mode=1777 tmp "$root/tmp"
+mount -t tmpfs -o "mode=1777,size=$size" tmp "$root/tmp"
 mount -t tmpfs -o mode=755 dev "$root/dev"
 for device in null zero full random urandom tty; do
     : > "$root/dev/$device"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from typing import IO, Any
 
 from ._domain.errors import RecoveryError
@@ -20,7 +21,8 @@ def main(source: IO[bytes]) -> None:
     An expected failure is a result too. Anything else ends the process, and its last words are what is known.
     """
     request = json.loads(source.read())
-    print(f"\n{MARK}{json.dumps(_result(request))}", flush=True)
+    sys.stdout.write(f"\n{MARK}{json.dumps(_result(request))}\n")
+    sys.stdout.flush()
 
 
 def _result(request: dict[str, Any]) -> dict[str, Any]:

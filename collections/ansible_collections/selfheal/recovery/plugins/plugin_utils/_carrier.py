@@ -23,25 +23,18 @@ from ansible_collections.selfheal.recovery.plugins.module_utils import _carried
 
 _PACKAGE = PurePath("ansible_collections/selfheal/recovery/plugins/module_utils")
 
-# The directory is only its owner's; nothing is left of it when the call ends.
+# The zip is a file in memory, so that a host whose disk is full can still be measured, and nothing of it is left behind.
 _BOOT = """
 import os, sys
 if sys.version_info < (3, 9):
     sys.exit("expected Python 3.9 or newer on this host, found " + sys.version.split()[0])
 source = sys.stdin.buffer
-size = int(source.readline())
-place = os.path.join(os.environ.get("TMPDIR") or "/tmp", ".selfheal-" + os.urandom(16).hex())
-os.mkdir(place, 0o700)
-path = os.path.join(place, "carried.zip")
-try:
-    with open(path, "wb") as stream:
-        stream.write(source.read(size))
-    sys.path.insert(0, path)
-    from ansible_collections.selfheal.recovery.plugins.module_utils._carried import main
-    main(source)
-finally:
-    os.unlink(path)
-    os.rmdir(place)
+carried = os.memfd_create("selfheal")
+with open(carried, "wb", closefd=False) as stream:
+    stream.write(source.read(int(source.readline())))
+sys.path.insert(0, "/proc/%d/fd/%d" % (os.getpid(), carried))
+from ansible_collections.selfheal.recovery.plugins.module_utils._carried import main
+main(source)
 """
 
 

@@ -8,8 +8,8 @@ without its tables is a state that was lost, never a fresh one.
 **Writing.** ``transact`` locks the table ``selfheal.meta`` before it reads. That is one lock for all scopes, those nobody has written yet
 included: there is no order in which two writers could wait for each other, events are numbered in the order of their commits, and the time is
 taken when nobody else writes. The server hands it out first come, first served, which it does not do with the lock of a row that each holder
-changes: there one writer can starve. Readers do not wait. Whoever stops in the middle is sent away by the server when its time is over. A write is on the
-disk when the call returns (``synchronous_commit`` is never ``off``).
+changes: there one writer can starve. Readers do not wait. Whoever stops in the middle is sent away by the server, early enough for the others. A write
+is on the disk when the call returns (``synchronous_commit`` is never ``off``).
 
 **Reading.** One snapshot (``REPEATABLE READ, READ ONLY``), on a standby too.
 
@@ -183,6 +183,8 @@ class PostgresqlStore(SqlStore["Connection"]):
         return failure
 
     def _connected(self, until: float) -> Line:
+        if self._line is not None and self._line.is_cut:  # just after its last answer
+            self._disconnect()
         if self._line is None:
             self._line = connect(self._address.parameters, self._place, until, self._scrub)
         return self._line

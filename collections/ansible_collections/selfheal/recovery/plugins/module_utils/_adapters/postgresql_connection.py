@@ -73,14 +73,18 @@ class Line:
             timer.join()
 
     def begin(self, write: bool, seconds: float) -> None:
-        """Begin a transaction whose every statement the server gives up after ``seconds``, and that it ends when nobody goes on with it."""
+        """Begin a transaction whose every statement the server gives up after ``seconds``.
+
+        It ends the transaction, too, when nobody goes on with it for little more than half of that: who came right after it, and waits as
+        long, gets its turn.
+        """
         from psycopg import IsolationLevel
         from sqlalchemy import text
 
         left = max(1, int(seconds * 1000))
         self._raw.isolation_level = IsolationLevel.READ_COMMITTED if write else IsolationLevel.REPEATABLE_READ
         self._raw.read_only = None if write else True  # not False: that would overrule default_transaction_read_only
-        self.connection.execute(text(_LIMITS), {"lock": str(left), "statement": str(left + 200), "idle": str(left + 1000)})
+        self.connection.execute(text(_LIMITS), {"lock": str(left), "statement": str(left + 200), "idle": str(left // 2 + 1000)})
 
     def close(self) -> None:
         """Give it back without waiting for an answer."""

@@ -25,6 +25,7 @@ UNSENT = "Nothing was written. "
 _NOTHING = "Nothing was changed. "
 _LOST = ("08", "57P", "25P03")  # connection exceptions; the operator's intervention; idle for too long
 _LONGEST_SECRET_SHOWN = 3
+_NAME = re.compile('"[^"]*"')  # of a host, a database or a role: no reason for anything
 
 
 class Scrubber:
@@ -87,8 +88,8 @@ def from_server(error: BaseException, shown: str, scrub: Scrubber) -> StateError
 
 def from_connect(error: BaseException, shown: str, scrub: Scrubber) -> StateError:
     """``error``, met while connecting, as a typed ``StateError``."""
-    said = scrub(error)
-    low = said.lower()
+    said = scrub(_primary(error))
+    low = _NAME.sub('""', said.lower())
     for pattern, kind, advice in _CONNECTING:
         if re.search(pattern, low):
             return kind(f"expected to be let in to {shown}, found: {said}", UNSENT + advice)

@@ -173,8 +173,8 @@ class Prober:
         functional = any(probe.kind.name in FUNCTIONAL_KINDS for probe in self.probes)
         if not functional and not (inspect and containers.health_check(inspect)[1]):
             warnings.append(
-                f"{self.scope.instance or self.container} has neither a functional probe ({', '.join(sorted(FUNCTIONAL_KINDS))}) nor a Docker health check:"
-                " that its container runs proves little"
+                f"{self.scope.instance or self.container or self.scope} has neither a functional probe ({', '.join(sorted(FUNCTIONAL_KINDS))})"
+                " nor a Docker health check: that its container runs proves little"
             )
         return tuple(warnings)
 

@@ -85,21 +85,29 @@ class SqliteStore(SqlStore["sqlite3.Connection"]):
         Raises ``FileExistsError``, which leaves what is there as it is, and other ``OSError``.
         """
         import sqlite3
+        import tempfile
 
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        _make_empty(path)
         try:
-            with _closed_on_error(_connect(os.path.realpath(path), "rw")) as copy:
-                self._run(False, lambda connection, _found: connection.backup(copy))
-                copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole by itself
-                with _transaction(copy, "EXCLUSIVE"):
-                    _note(copy, "retired", Retired(BACKUP, to_text(self._clock()), by).to_text())
-            copy.close()
+            with tempfile.TemporaryDirectory(prefix=".backup-", dir=os.path.dirname(path) or ".") as directory:
+                draft = os.path.join(directory, "state.db")
+                _make_empty(draft)
+                self._copy(draft, by)
+                os.replace(draft, path)  # marked: killed before, it is not there
             return SqliteStore(path, self._deadline, self._clock).whole(retired_too=True)
         except BaseException as error:
             os.unlink(path)
             if isinstance(error, sqlite3.Error):
                 raise from_sqlite(error, path) from error
             raise
+
+    def _copy(self, path: str, by: str) -> None:
+        with _closed_on_error(_connect(os.path.realpath(path), "rw")) as copy:
+            self._run(False, lambda connection, _found: connection.backup(copy))
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole by itself
+            with _transaction(copy, "EXCLUSIVE"):
+                _note(copy, "retired", Retired(BACKUP, to_text(self._clock()), by).to_text())
+        copy.close()
 
     def _read(self, connection: sqlite3.Connection, names: Sequence[str]) -> tuple[datetime, dict[str, Any]]:
         there = {}
@@ -230,6 +238,10 @@ class SqliteStore(SqlStore["sqlite3.Connection"]):
     def _abandon(self) -> sqlite3.Connection | None:
         connection, self._connection, self._writable = self._connection, None, False
         return connection
+
+
+def _make_empty(path: str) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _connect(path: str, mode: str) -> sqlite3.Connection:

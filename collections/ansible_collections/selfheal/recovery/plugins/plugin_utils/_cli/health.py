@@ -39,9 +39,9 @@ class _NoContainer(Engine):
 def run(arguments: Namespace) -> int:
     """Measure, tell, and judge by the exit code."""
     container: str = arguments.container or ""
-    engine = (Engine if container else _NoContainer)(os.environ.get("DOCKER_HOST") or DEFAULT_ADDRESS)
+    probes = _probes(arguments, container)
     scope = target(getattr(arguments, "scope", None), os.environ, Known()).scope or NOBODY
-    health = Prober(scope, container, _probes(arguments, container), engine, HostGuard()).measure().health
+    health = Prober(scope, container, probes, _engine(container, probes), HostGuard()).measure().health
     if arguments.export:
         export(arguments.export, health.to_json())
     if arguments.json:
@@ -51,6 +51,13 @@ def run(arguments: Namespace) -> int:
     if health.overall_status == UNKNOWN:
         hint(f"the verdict is unknown: {'; '.join(health.errors) or 'it is still starting'}")
     return EXITS.get(health.overall_status, FAILED)
+
+
+def _engine(container: str, probes: tuple[Probe, ...]) -> Engine:
+    """Where no engine is asked, it does not matter that DOCKER_HOST names one of another host."""
+    asked = container or any(probe.kind.name == "docker" for probe in probes)
+    address = (asked and os.environ.get("DOCKER_HOST")) or DEFAULT_ADDRESS
+    return Engine(address) if container else _NoContainer(address)
 
 
 def _probes(arguments: Namespace, container: str) -> tuple[Probe, ...]:

@@ -76,7 +76,12 @@ def _from_store(origin: Place, target: Place, by: str, reason: str, wait_s: floa
     old, new = origin.store.describe(), target.store.describe()
     why = Retired(MOVED, to_text(old.now), by, target.shown, new.store_id)
     if old.store_id == new.store_id:
-        if old.retired is None or new.retired is not None:
+        if new.retired is not None:
+            raise BadInput(
+                f"expected an empty store to import into, found one of this very state that is retired in {target.shown}",
+                "Nothing was changed. Name a new place: --state URL",
+            )
+        if old.retired is None:
             raise BadInput(f"expected another store than the one the state is in, found {target.shown} itself, or a copy of its files")
         return _counted(True, target.store.whole(), old.store_id)
     if old.retired is None or old.retired.to_id == new.store_id:

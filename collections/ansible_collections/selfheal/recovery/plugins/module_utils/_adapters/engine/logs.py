@@ -35,7 +35,7 @@ class Logs:
         return [_STAMP.sub(b"", line).decode("utf-8", "replace") for line in both]
 
 
-class _Tail:
+class Tail:
     """The last ``limit`` bytes of what is added, begun at the start of a line where something was dropped."""
 
     def __init__(self, limit: int) -> None:
@@ -67,7 +67,7 @@ class LogReader:
 
     def __init__(self, limit: int, stamped: bool = True) -> None:
         self._stamped = stamped
-        self._tails = {False: _Tail(limit // 2), True: _Tail(limit // 2)}
+        self._tails = {False: Tail(limit // 2), True: Tail(limit // 2)}
         self._unfinished = {False: False, True: False}
 
     def read(self, stream: Readable, framed: bool) -> None:

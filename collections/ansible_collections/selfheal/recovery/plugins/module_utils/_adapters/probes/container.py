@@ -10,6 +10,7 @@ from ..._domain.container import MISSING, RUNNING, STARTING, facts
 from ..._domain.errors import BadInput
 from ..._domain.verdict import FAILED, HEALTHY, SOFT, UNMEASURED
 from ..engine.errors import EngineFailure, NoSuchContainer
+from .excerpt import excerpt
 from .kind import Context, Kind, Option, Result
 
 _SHOWN = ("state", "health", "exit_code", "oom_killed", "restart_count", "uptime_s")
@@ -46,8 +47,8 @@ def _judge(context: Context, inspect: Mapping[str, Any], metrics: Mapping[str, A
 
 def _last_output(context: Context, inspect: Mapping[str, Any]) -> str:
     log = ((inspect.get("State") or {}).get("Health") or {}).get("Log") or []
-    output = " ".join(str((log[-1] or {}).get("Output") or "").split()) if log else ""
-    return f": {context.mask(output)[:_LONGEST_OUTPUT]}" if output else ""
+    output = excerpt(str((log[-1] or {}).get("Output") or ""), context.mask, _LONGEST_OUTPUT) if log else ""
+    return f": {output}" if output else ""
 
 
 def _usage(context: Context, identity: str) -> dict[str, Any]:

@@ -27,12 +27,10 @@ def measure(context: Context) -> Result:
         message = f"{', '.join(paths)}: no answer within {context.deadline.seconds:.1f} s: a file system hangs"
         raise Unmeasured(message) from error
     found: list[tuple[str, str, dict[str, float]]] = []
-    seen = set()
     for path in paths:
         known = facts.get(path) or {}
-        if known.get("device") in seen or ("error" in known and not named and path != "/"):
+        if not named and path != "/" and ("error" in known or known.get("device") == (facts.get("/") or {}).get("device")):
             continue
-        seen.add(known.get("device", path))
         found.append(_judge(path, known, context.options))
     found.sort(key=lambda each: _WORST_FIRST.index(each[0]))
     status = found[0][0]

@@ -12,6 +12,7 @@ from ..deadline import TIMEOUTS
 from ..helper import ask
 from ..sqlite_check import CORRUPT, OK, SLOW
 from . import files_look
+from .excerpt import excerpt
 from .inside import IN_CONTAINER, NOT_RUNNING, running
 from .kind import Context, Kind, Option, Result, Unmeasured
 
@@ -19,6 +20,7 @@ _MIB = 2**20
 _EVERY_S = 3600.0
 _ANSWERING_S = 0.5
 _LONGEST_NAME = 100
+_LONGEST_WHY = 300
 
 
 def measure(context: Context) -> Result:
@@ -106,7 +108,7 @@ def _and_writable(context: Context) -> str:
 
 def _said(context: Context, name: str, told: Mapping[str, Any]) -> str:
     word = "the SQLite file is damaged" if told["outcome"] == CORRUPT else "the SQLite file was not checked"
-    why = f" ({context.mask(str(told['why']))})" if told["why"] else ""
+    why = f" ({excerpt(str(told['why']), context.mask, _LONGEST_WHY)})" if told["why"] else ""
     return f"{word}: {context.mask(ascii(name)[1:-1])[:_LONGEST_NAME]}{why}"
 
 

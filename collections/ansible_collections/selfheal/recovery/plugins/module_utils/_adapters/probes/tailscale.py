@@ -8,18 +8,17 @@ Its answer is ``ipnstate.Status`` of https://pkg.go.dev/tailscale.com/ipn/ipnsta
 from __future__ import annotations
 
 import json
-import subprocess
 from datetime import datetime
 from typing import Any, Mapping
 
 from ..._domain.container import moment
 from ..._domain.errors import BadInput
 from ..._domain.verdict import FAILED, HEALTHY, REPORT, SOFT
+from . import inside, outside
 from .excerpt import excerpt
-from .inside import IN_CONTAINER, NOT_RUNNING, run
 from .kind import Context, Kind, Option, Result, Unmeasured
 
-_OUTPUT_LIMIT = 256 * 1024
+_OUTPUT_LIMIT = 512 * 1024
 _DAY_S = 86400
 _MOST_DAYS = 3650
 _NEVER = "0001-01-01"  # the zero time of Go
@@ -41,7 +40,7 @@ def measure(context: Context) -> Result:
     """Judge what the command says about the own node."""
     try:
         return _judge(context, _status(context))
-    except NOT_RUNNING as error:
+    except inside.NOT_RUNNING as error:
         return Result(FAILED, error.message)
 
 
@@ -80,12 +79,14 @@ def _status(context: Context) -> Mapping[str, Any]:
     options = context.options
     socket = [f"--socket={options['tailscale_socket']}"] if options["tailscale_socket"] else []
     argv = [options["tailscale_path"], *socket, "status", "--json", "--peers=false"]
-    code, output, errors = _in_container(context, argv) if options["in_container"] else _on_host(context, argv)
-    if code:
-        said = excerpt((errors + output).decode("utf-8", "replace"), context.mask)
-        raise Unmeasured(f"{argv[0]} status ended with status {code}: {said}", "Let whoever measures use Tailscale's socket (root), and start tailscaled")
+    ran = inside.run(context, argv, _OUTPUT_LIMIT) if options["in_container"] else outside.run(argv, context.deadline, _OUTPUT_LIMIT)
+    if ran.status is None:
+        raise _overdue(context, argv[0], f": {ran.left}" if ran.left else "")
+    if ran.status:
+        said = excerpt((ran.output.stderr + ran.output.stdout).decode("utf-8", "replace"), context.mask)
+        raise Unmeasured(f"{argv[0]} status ended with status {ran.status}: {said}", "Let whoever measures use Tailscale's socket (root), and start tailscaled")
     try:
-        data = json.loads(output)
+        data = json.loads(ran.output.stdout)
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
@@ -93,27 +94,7 @@ def _status(context: Context) -> Mapping[str, Any]:
     return data
 
 
-def _on_host(context: Context, argv: list[str]) -> tuple[int, bytes, bytes]:
-    try:
-        # run_command, which ansible-test asks for, has no deadline.
-        done = subprocess.run(  # pylint: disable=ansible-bad-function
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=context.deadline.left, cwd="/", check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise _overdue(context, argv[0]) from None
-    except OSError as error:
-        raise Unmeasured(f"{argv[0]} cannot be run on this host: {(error.strerror or str(error)).lower()}") from error
-    return done.returncode, done.stdout, done.stderr
-
-
-def _in_container(context: Context, argv: list[str]) -> tuple[int, bytes, bytes]:
-    ran = run(context, argv, 2 * _OUTPUT_LIMIT)
-    if ran.status is None:
-        raise _overdue(context, argv[0], f": {ran.left}")
-    return ran.status, ran.output.stdout, ran.output.stderr
-
-
-def _overdue(context: Context, tool: str, left: str = "") -> Unmeasured:
+def _overdue(context: Context, tool: str, left: str) -> Unmeasured:
     """The command waits for a daemon that is not there."""
     return Unmeasured(f"{tool} did not answer within {context.deadline.seconds:.1f} s{left}", "Look whether tailscaled runs (systemctl status tailscaled)")
 
@@ -158,7 +139,7 @@ KIND = Kind(
     name="tailscale",
     measure=measure,
     options={
-        **IN_CONTAINER,
+        **inside.IN_CONTAINER,
         "tailscale_path": Option("str", default="tailscale", check=_check_tool),
         "tailscale_socket": Option("str", default="", check=_check_socket),
         "key_days": Option("int", default=14, check=_check_days),

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import time
 
 import pytest
@@ -167,6 +169,21 @@ def test_tailscale_unmeasured_when_the_daemon_does_not_answer(tool):
     with pytest.raises(Unmeasured, match=r"did not answer within 0.5 s.*Look whether tailscaled runs"):
         tool.measure(deadline=0.5)
     assert time.monotonic() - began < 5
+
+
+def test_what_a_command_that_does_not_answer_has_started_ends_with_it(tool, tmp_path):
+    """A wrapper, perhaps; the pipe hangs up when nobody writes to it any more."""
+    os.mkfifo(tmp_path / "alive")
+    reader = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        tool.runs(f"sleep 60 > {tmp_path}/alive & wait")
+        with pytest.raises(Unmeasured, match="did not answer"):
+            tool.measure(deadline=0.5)
+        hung_up = select.poll()
+        hung_up.register(reader, 0)
+        assert hung_up.poll(5000) == [(reader, select.POLLHUP)]
+    finally:
+        os.close(reader)
 
 
 def test_it_is_not_critical_unless_told():

@@ -408,6 +408,11 @@ class TestCommand:
         assert result.status == "failed"
         assert len(result.message) < 400
 
+    def test_of_long_output_only_whole_lines_are_shown(self):
+        """Half a secret is not recognised as one."""
+        result = measure(kind="command", argv=["/bin/sh", "-c", "printf 'hunter2-secret%4080s\\nlast word\\n' ''; exit 1"])
+        assert result.message == "/bin/sh ended with status 1: last word"
+
     def test_child_that_keeps_the_output_open_is_not_waited_for(self):
         began = time.monotonic()
         assert measure(kind="command", argv=["/bin/sh", "-c", "sleep 20 & exit 0"]).status == "healthy"
@@ -461,7 +466,10 @@ class TestRegistry:
 
     @pytest.mark.parametrize(
         ("option", "value"),
-        [("deadline", 0), ("deadline", -1), ("deadline", 301), ("deadline", "soon"), ("deadline", "nan"), ("deadline", float("inf")), ("critical", "maybe"), ("remedy", "pray"), ("name", ""), ("name", [])],
+        [
+            *(("deadline", value) for value in (0, -1, 301, "soon", "nan", float("inf"))),
+            *(("critical", "maybe"), ("remedy", "pray"), ("name", ""), ("name", [])),
+        ],
     )
     def test_value_that_cannot_be_meant_is_refused(self, option, value):
         probe = {"kind": "docker", option: value}

@@ -125,6 +125,10 @@ def test_interpreter_that_gives_no_result_is_unknown_with_its_last_words(tmp_pat
     assert words in health["errors"][0]
 
 
-def test_directory_that_cannot_be_made_is_unknown_with_the_reason(tmp_path):
-    sent = Sent(service_health_info, tmp_path / "none", {"scope": SCOPE, "container": "web"})
-    assert "FileNotFoundError" in sent.run()["health"]["errors"][0]
+def test_no_room_is_needed_on_the_host(host, engine, tmp_path):
+    """Also where the measuring is done by a second process."""
+    (tmp_path / "tmp").rmdir()
+    (tmp_path / "store").mkdir()
+    result = host(service_health_info, probes=[{"kind": "storage", "path": str(tmp_path / "store")}]).run()
+    assert [check["status"] for check in result["health"]["checks"]] == ["healthy"], result["health"]
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("docker")) == ["store"]

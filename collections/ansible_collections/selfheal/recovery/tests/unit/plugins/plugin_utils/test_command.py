@@ -306,16 +306,30 @@ def test_probes_come_from_a_file(place: Place, run: Run, service: str) -> None:
     assert [check["name"] for check in said.json["checks"]] == ["tcp", "http"]
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "[1]", '[{"kind": "magic"}]', '[{"kind": "container"}]', "not json"])
+NO_PROBES = (
+    "", "{}", "[]", "[1]", '[{"kind": "magic"}]', "not json", "[" * 100000, '{"kind": "http", "url": "http://u:canary-word@x/"}',
+    '[{"kind": "container"}]', '[{"kind": "logs"}]', '[{"kind": "storage", "path": "/", "in_container": true}]',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_PROBES)
 def test_probes_that_are_none_are_refused(place: Place, run: Run, text: str) -> None:
     file = place.directory / "probes.json"
     file.write_text(text, encoding="utf-8")
-    assert run("health", "--probes", str(file)).one_line
+    line = run("health", "--probes", str(file)).one_line
+    assert "canary" not in line
+    assert "defect" not in line
 
 
 @pytest.mark.parametrize("argv", [("--probes", "/nowhere/probes.json"), ("--probes", "-", "--url", "http://x"), ("--url", "ftp://x"), ("--scope", "x")])
 def test_impossible_measurement_is_refused(place: Place, run: Run, argv: tuple[str, ...]) -> None:
     assert run("health", *argv).one_line
+
+
+def test_health_of_an_address_needs_no_engine(place: Place, run: Run, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "ssh://elsewhere")
+    assert run("health", "--url", service).code == 0
+    assert "unix socket" in run("health", "--url", service, "--container", "web").one_line
 
 
 def test_health_needs_no_state(place: Place, run: Run, service: str, monkeypatch: pytest.MonkeyPatch) -> None:

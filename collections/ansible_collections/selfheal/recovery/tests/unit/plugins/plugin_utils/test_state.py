@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from ansible_collections.selfheal.recovery.plugins.module_utils._adapters import sqlite
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.sqlite import SqliteStore
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.store import Change
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.events import Event
@@ -93,6 +95,15 @@ def test_store_is_not_moved_into_itself(place: Place, run: Run) -> None:
     assert whole(place.url).documents
 
 
+def test_state_does_not_go_back_to_a_place_that_it_left(place: Place, run: Run) -> None:
+    before, target = filled(place), new(place)
+    assert run("state", "import", place.url, "--state", target).code == 0
+    line = run("state", "import", target, "--state", place.url).one_line
+    assert f"found one of this very state that is retired in {place.url}" in line
+    assert "Name a new place" in line
+    assert whole(target).same_content(before)
+
+
 def test_store_that_is_in_use_by_a_session_is_not_moved(place: Place, run: Run) -> None:
     filled(place, session=session())
     line = run("state", "import", place.url, "--state", new(place)).one_line
@@ -119,6 +130,20 @@ def test_backup_is_private_never_overwrites_and_is_no_store(place: Place, run: R
     assert "found a backup that was made at" in run("breaker", "status", "--state", f"sqlite:///{file}").one_line
     assert file.read_bytes() == content
     assert sorted(path.name for path in place.directory.glob("backup*")) == ["backup.db"]
+
+
+def test_backup_that_was_killed_halfway_is_no_store_to_move(place: Place, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of the state is in the copy, and it is not marked yet: importing it would make a second store of one identity."""
+    filled(place)
+    file = place.directory / "backup.db"
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(sqlite, "_note", lambda *_note: os._exit(9))
+        SqliteStore(str(place.path)).backup(str(file), "me")
+        os._exit(0)
+    assert os.WEXITSTATUS(os.waitpid(child, 0)[1]) == 9
+    assert "expected" in run("state", "import", str(file), "--state", new(place)).one_line
+    assert "expected" in run("state", "info", "--state", f"sqlite:///{file}").one_line
 
 
 @pytest.mark.parametrize("kind", ["backup", "export"])
