@@ -259,7 +259,19 @@ def test_server_without_tls_where_the_url_wants_it() -> None:
 
 def test_no_place_left(server: Server, kept: str, database: str, role: str) -> None:
     server.sql(f"ALTER ROLE {role} CONNECTION LIMIT 0")
-    refused(server.url(database, user=role), StateBusy, "too many connections for role")
+    refused(server.url(database, user=role), StateBusy, "too many connections for role", deadline=0.5)
+
+
+def test_place_that_becomes_free_in_time_is_taken(server: Server, kept: str, database: str, role: str) -> None:
+    server.sql(f"GRANT pg_read_all_data TO {role}")
+    server.sql(f"ALTER ROLE {role} CONNECTION LIMIT 1")
+    first, second = (open_store(server.url(database, user=role)) for _dummy in range(2))
+    assert count_of(first) == 1
+    leaving = threading.Timer(0.5, first.close)
+    leaving.start()
+    assert count_of(second) == 1
+    leaving.join()
+    second.close()
 
 
 def test_password_of_the_environment_and_service_file_are_libpqs(

@@ -126,19 +126,20 @@ def prepare(leg: Leg) -> None:
     python = found.stdout.strip()
     recipe = hashlib.sha256(b"\0".join([python.encode(), *(path.read_bytes() for path in INPUTS)])).hexdigest()
     stamp = leg.directory / ".made-of"
-    with Lock(leg.directory.with_name(f"{leg.directory.name}.lock"), seconds=_VENV_SECONDS + _PIP_SECONDS):
+    with Lock(leg.directory.with_name(f"{leg.directory.name}.lock"), seconds=_VENV_SECONDS + _PIP_SECONDS) as held:
         if stamp.exists() and stamp.read_text() == recipe and leg.program("ansible-playbook").exists():
             return
-        make(leg, python)
+        make(leg, python, held.fd)
         stamp.write_text(recipe)
 
 
-def make(leg: Leg, python: str) -> None:
-    """The leg's environment, afresh."""
+def make(leg: Leg, python: str, lock: int) -> None:
+    """The leg's environment, afresh. What makes it keeps the lock, by its standard input, even when this process is killed."""
     print(f"making {leg.directory} with {python}", flush=True)
-    subprocess.run([python, "-m", "venv", "--clear", leg.directory], check=True, timeout=_VENV_SECONDS)
+    subprocess.run([python, "-m", "venv", "--clear", leg.directory], check=True, stdin=lock, timeout=_VENV_SECONDS)
     pip: list[str | Path] = [leg.program("python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    subprocess.run([*pip, f"ansible-core=={leg.core}.*", "--editable", f"{CHECKOUT}[postgresql,test]"], check=True, timeout=_PIP_SECONDS)
+    pip += [f"ansible-core=={leg.core}.*", "--editable", f"{CHECKOUT}[postgresql,test]"]
+    subprocess.run(pip, check=True, stdin=lock, timeout=_PIP_SECONDS)
 
 
 def versions(leg: Leg) -> tuple[str, str]:

@@ -34,7 +34,7 @@ def test_leg_whose_environment_is_not_made_in_time_fails_and_the_next_one_is_tri
 ) -> None:
     tried: list[Leg] = []
 
-    def slow(leg: Leg, _python: str) -> None:
+    def slow(leg: Leg, _python: str, _lock: int) -> None:
         tried.append(leg)
         raise subprocess.TimeoutExpired("pip", 600)
 
@@ -55,7 +55,7 @@ def test_environment_is_made_once_by_two_at_once_and_again_when_that_was_cut_sho
             came.append(self)
             return super().__enter__()
 
-    def make(leg: Leg, _python: str) -> None:
+    def make(leg: Leg, _python: str, _lock: int) -> None:
         made.append(leg)
         leg.program("ansible-playbook").parent.mkdir(parents=True, exist_ok=True)
         leg.program("ansible-playbook").touch()

@@ -35,13 +35,14 @@ from .postgresql_errors import ABSENT, AGAIN, Scrubber, code, from_server, is_lo
 from .postgresql_schema import create, is_there, migrate, verify
 from .postgresql_url import Address
 from .sql_store import Found, SqlStore, below
+from .store_errors import StateBusy
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 Answer = TypeVar("Answer")
 
-_PAUSE = 0.01  # seconds before another try after a conflict
+_PAUSE = 0.1  # seconds before another try
 
 _NOW = "SELECT date_trunc('milliseconds', clock_timestamp())"
 _LOAD = f"SELECT now, scope, body FROM ({_NOW} AS now) AS clock LEFT JOIN selfheal.documents ON scope = ANY(CAST(:scopes AS text[]))"
@@ -186,7 +187,10 @@ class PostgresqlStore(SqlStore["Connection"]):
         if self._line is not None and self._line.is_cut:  # just after its last answer
             self._disconnect()
         if self._line is None:
-            self._line = connect(self._address.parameters, self._place, until, self._scrub)
+            try:
+                self._line = connect(self._address.parameters, self._place, until, self._scrub)
+            except StateBusy as error:  # the server's places are taken
+                raise _Again from error
         return self._line
 
     def _disconnect(self) -> None:

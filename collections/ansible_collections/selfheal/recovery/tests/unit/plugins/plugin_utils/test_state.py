@@ -138,9 +138,11 @@ def test_backup_that_was_killed_halfway_is_no_store_to_move(place: Place, run: R
     file = place.directory / "backup.db"
     child = os.fork()
     if child == 0:
-        monkeypatch.setattr(sqlite, "_note", lambda *_note: os._exit(9))
-        SqliteStore(str(place.path)).backup(str(file), "me")
-        os._exit(0)
+        try:
+            monkeypatch.setattr(sqlite, "_note", lambda *_note: os._exit(9))
+            SqliteStore(str(place.path)).backup(str(file), "me")
+        finally:
+            os._exit(0)
     assert os.WEXITSTATUS(os.waitpid(child, 0)[1]) == 9
     assert "expected" in run("state", "import", str(file), "--state", new(place)).one_line
     assert "expected" in run("state", "info", "--state", f"sqlite:///{file}").one_line
