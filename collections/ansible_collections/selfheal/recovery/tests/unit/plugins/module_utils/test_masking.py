@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import time
 
 import pytest
 
@@ -42,6 +44,14 @@ def test_lines_of_a_long_value_are_masked_one_by_one():
 
 def test_value_with_an_equals_sign_is_whole():
     assert Masker(["DSN=user=ada password=canary"]).text("got user=ada password=canary") == "got ********"
+
+
+def test_thousands_of_values_and_a_long_text_take_no_seconds():
+    values = [hashlib.sha256(bytes([number % 256, number // 256])).hexdigest() for number in range(10000)]
+    masker = Masker(f"K={value}" for value in values)
+    began = time.monotonic()
+    assert masker.text("0123456789abcdef" * 16384 + values[77]) == "0123456789abcdef" * 16384 + "********"
+    assert time.monotonic() - began < 3
 
 
 def test_data_is_masked_in_depth():
