@@ -54,7 +54,11 @@ _PUT_EVENT = "INSERT INTO selfheal.events (scope, recorded_at, body) VALUES (:sc
 
 
 class _Again(Exception):
-    """Another try is worth it; ``__cause__`` is the refusal if there is no time left for one."""
+    """Another try is worth it; ``refusal`` is what to raise if there is no time left for one."""
+
+    def __init__(self, refusal: Exception) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
 
 
 class PostgresqlStore(SqlStore["Connection"]):
@@ -144,8 +148,8 @@ class PostgresqlStore(SqlStore["Connection"]):
             try:
                 return self._once(write, attempt, until, prepared)
             except _Again as again:
-                if time.monotonic() + _PAUSE >= until and again.__cause__ is not None:
-                    raise again.__cause__ from None
+                if time.monotonic() + _PAUSE >= until:
+                    raise again.refusal from None
                 time.sleep(_PAUSE)
 
     def _once(self, write: bool, attempt: Callable[[Connection], Answer], until: float, prepared: bool) -> Answer:
@@ -178,9 +182,7 @@ class PostgresqlStore(SqlStore["Connection"]):
             return overdue(self._place, self._deadline)
         failure = from_server(error, self._place, self._scrub)
         if found in AGAIN or (lost and kept):
-            again = _Again()
-            again.__cause__ = failure
-            return again
+            return _Again(failure)
         return failure
 
     def _connected(self, until: float) -> Line:
@@ -190,7 +192,7 @@ class PostgresqlStore(SqlStore["Connection"]):
             try:
                 self._line = connect(self._address.parameters, self._place, until, self._scrub)
             except StateBusy as error:  # the server's places are taken
-                raise _Again from error
+                raise _Again(error) from None
         return self._line
 
     def _disconnect(self) -> None:

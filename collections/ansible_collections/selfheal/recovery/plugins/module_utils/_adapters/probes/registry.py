@@ -1,24 +1,46 @@
 # Copyright (c) selfheal.recovery contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""All kinds of probes, and from a list of mappings to probes. A new kind is added to ``KINDS``, and to the doc fragment ``probes``."""
+"""All kinds of probes, and from a list of mappings to probes. A new kind is added to ``_NAMES``, and to the doc fragment ``probes``."""
 
 from __future__ import annotations
 
+import importlib
 import math
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 from ..._domain.errors import BadInput
 from ..._domain.masking import without_credentials
 from ..._domain.verdict import LADDER, REPORT
-from . import command, container, disk, docker, http, logs, roundtrip, storage, tailscale, tcp
 from .kind import Kind, Option, Probe
 
-KINDS: Mapping[str, Kind] = {module.KIND.name: module.KIND for module in (http, tcp, container, docker, command, storage, disk, roundtrip, logs, tailscale)}
+if TYPE_CHECKING:  # Ansible looks here for what it has to pack with a module.
+    from . import command, container, disk, docker, http, logs, roundtrip, storage, tailscale, tcp  # noqa: F401
+
+_NAMES = ("command", "container", "disk", "docker", "http", "logs", "roundtrip", "storage", "tailscale", "tcp")
+
+
+class _Kinds(Mapping[str, Kind]):
+    """Kinds by name, each loaded when it is asked for: hosts compile at every call what they load."""
+
+    def __getitem__(self, name: str) -> Kind:
+        if name not in _NAMES:
+            raise KeyError(name)
+        kind: Kind = importlib.import_module(f"{__package__}.{name}").KIND
+        return kind
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_NAMES)
+
+    def __len__(self) -> int:
+        return len(_NAMES)
+
+
+KINDS: Mapping[str, Kind] = _Kinds()
 
 DEFAULT_PROBES: Sequence[Mapping[str, Any]] = ({"kind": "docker"}, {"kind": "container"})
 
 COMMON: Mapping[str, Option] = {
-    "kind": Option("str", required=True, choices=tuple(sorted(KINDS))),
+    "kind": Option("str", required=True, choices=_NAMES),
     "name": Option("str"),
     "critical": Option("bool"),
     "remedy": Option("str", choices=(LADDER, REPORT)),

@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.engine.client import Engine
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.engine.errors import EngineFailure, EngineTimeout, EngineUnreachable, NoSuchContainer
-from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.probes import reach
+from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.probes import reach, registry
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.probes.kind import Result, Unmeasured
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.probes.registry import KINDS, parse, suboptions
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors import BadInput
@@ -440,6 +443,15 @@ class TestRegistry:
         probe = parse([{"kind": "http", "url": "http://x/"}])[0]
         assert (probe.name, probe.critical, probe.remedy_of(Result("failed", "")), probe.deadline) == ("http", True, LADDER, 25.0)
         assert parse([{"kind": "command", "argv": ["true"]}])[0].critical is False
+
+    def test_every_kind_is_listed_and_packed(self):
+        """Ansible packs what a file imports, wherever it does."""
+        source = Path(registry.__file__)
+        imports = [node for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.ImportFrom)]
+        (packed,) = [[name.name for name in node.names] for node in imports if node.module is None]
+        kinds = [path.stem for path in source.parent.glob("*.py") if path != source and re.search(r"^KIND = ", path.read_text(), re.MULTILINE)]
+        assert sorted(KINDS) == sorted(kinds) == packed
+        assert [KINDS[name].name for name in KINDS] == list(KINDS)
 
     @pytest.mark.parametrize("kind", sorted(KINDS))
     def test_critical_kinds_are_the_domains(self, kind):
