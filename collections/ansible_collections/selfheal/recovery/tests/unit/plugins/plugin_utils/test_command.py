@@ -133,9 +133,11 @@ def test_defect_is_one_line_too(place: Place, run: Run, monkeypatch: pytest.Monk
 
 def test_interrupted_is_130_without_a_word(place: Place) -> None:
     place.fill()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run in the background, where it is ignored, and children inherit that
     with sqlite3.connect(place.path, isolation_level=None) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         running = process("breaker", "open", "--reason", "x")
+        signal.signal(signal.SIGINT, before)
         _until(lambda: _has_open(running.pid, place.path))
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=30)
