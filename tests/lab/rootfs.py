@@ -24,7 +24,7 @@ from .errors import LabError
 from .lock import Lock
 
 _SUITE = "bookworm"
-_PACKAGES = ("ca-certificates", "docker.io", "iproute2", "iptables", "mount", "openssh-server", "python3")
+_PACKAGES = ("ca-certificates", "docker.io", "iproute2", "iptables", "mount", "openssh-server", "python3", "sudo")
 _OPTIONS = (
     "--mode=root",
     "--variant=essential",

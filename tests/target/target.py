@@ -61,11 +61,10 @@ class Run:
         return ["--check"] * self.check + ["-vvvv"] * self.verbose + ["--task-timeout", str(self.timeout)] * bool(self.timeout) + self._become()
 
     def _become(self) -> list[str]:
-        return ["--become", "--become-method", "su", "--become-user", self.user] if self.user else []
+        return ["--become", "--become-method", "sudo", "--become-user", self.user] if self.user else []
 
     def variables(self) -> dict[str, str]:
-        python = {"ansible_python_interpreter": self.python} if self.python else {}
-        return python | ({"ansible_become_flags": "-s /bin/sh"} if self.user else {})
+        return {"ansible_python_interpreter": self.python} if self.python else {}
 
 
 class Target:

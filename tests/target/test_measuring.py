@@ -28,6 +28,16 @@ def test_healthy_service(target: Target) -> None:
     assert measured["observed"]["guard"] == {"store_id": "", "token": 0, "journal": None}
 
 
+@pytest.mark.parametrize("run", [Run(verbose=True), Run(verbose=True, user="root"), Run(verbose=True, user="nobody")])
+def test_measuring_leaves_no_file_on_the_host_whoever_it_runs_as(target: Target, run: Run) -> None:
+    target.start()
+    before = target.host.run(["find", "/tmp", "/root", "-newer", "/etc/hostname"]).stdout
+    measured = target.measure(run, guard_dir="/nowhere", probes=[{"kind": "command", "argv": ["/usr/bin/id", "-un"]}])
+    assert measured.checks["command"] == "healthy", measured.output
+    assert "AnsiballZ" not in measured.output
+    assert target.host.run(["find", "/tmp", "/root", "-newer", "/etc/hostname"]).stdout == before
+
+
 def test_host_without_any_room_left_is_measured_all_the_same(target: Target) -> None:
     """Lesson 46: the one who tells that a disk is full must not need room on it."""
     target.start()

@@ -52,7 +52,7 @@ def carry(action: ActionBase, task_vars: Mapping[str, Any], function: str, param
     if not python.startswith("/") or connection._shell.SHELL_FAMILY != "sh" or not connection.is_pipelining_enabled():
         return None
     request = {"function": function, "params": params, "check_mode": bool(action._task.check_mode), "diff": bool(action._task.diff)}
-    words = shlex.join([python, "-I", "-S", "-B", "-c", _BOOT])
+    words = shlex.join([python, "-I", "-S", "-B", "-c", f"exec({_BOOT!r})"])  # one line, for login shells that want it so
     data = b"%d\n%s%s" % (len(PAYLOAD), PAYLOAD, json.dumps(request, default=str).encode())
     done = action._low_level_execute_command(f"{action._compute_environment_string()} {words}".strip(), sudoable=True, in_data=data)
     for line in reversed(done["stdout"].splitlines()):
