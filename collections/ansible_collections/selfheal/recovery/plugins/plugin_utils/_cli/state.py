@@ -84,6 +84,9 @@ def _backup(place: Opened, arguments: Namespace) -> None:
             _write_new(path, json.dumps(whole.to_json(), indent=1))
     except FileExistsError:
         raise CannotExport(f"expected a new file for the backup, found that {path!r} is there", "Nothing was written. Name another one") from None
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise CannotExport(f"expected to write the backup {path!r}, found: {why}", "Name a file in a directory that exists and that you may write") from None
     _answer(
         arguments,
         {"file": path, "store_id": whole.store_id, "documents": len(whole.documents), "events": len(whole.events)},

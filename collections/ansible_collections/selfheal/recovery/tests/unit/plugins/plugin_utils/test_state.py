@@ -132,6 +132,13 @@ def test_backup_is_private_never_overwrites_and_is_no_store(place: Place, run: R
     assert sorted(path.name for path in place.directory.glob("backup*")) == ["backup.db"]
 
 
+def test_backup_into_no_directory_says_what_to_name_instead(place: Place, run: Run) -> None:
+    filled(place)
+    line = run("state", "backup", str(place.directory / "none" / "backup.db")).one_line
+    assert "no such file or directory" in line
+    assert "Name a file in a directory that exists" in line
+
+
 def test_backup_that_was_killed_halfway_is_no_store_to_move(place: Place, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of the state is in the copy, and it is not marked yet: importing it would make a second store of one identity."""
     filled(place)
