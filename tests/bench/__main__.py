@@ -41,10 +41,10 @@ def main() -> int:
 
 def _measured(directory: Path, rounds: int) -> page.Figures:
     _say("guard state")
-    stores = {"embedded (SQLite)": store.measure(f"sqlite:///{directory / 'state.db'}")}
+    stores = {"embedded (SQLite)": store.measure(f"sqlite:///{directory / 'state.db'}", rounds)}
     with Server(settings={"fsync": "on", "full_page_writes": "on"}) as server:
         server.sql("CREATE DATABASE bench TEMPLATE template0")
-        stores["PostgreSQL, over a unix socket"] = store.measure(server.url("bench"))
+        stores["PostgreSQL, over a unix socket"] = store.measure(server.url("bench"), rounds)
     with fleet(1, directory / "one") as one:
         _say("recovery")
         repaired = repair.measure(one, rounds)

@@ -9,13 +9,16 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.runs import BIN, CHECKOUT, environment
 from tests.lab import Host, Lab, wait
 from tests.lab.processes import namespace_of
+
+from .figures import median
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _COUNTING = Path(__file__).parent / "callback_plugins"
@@ -46,6 +49,13 @@ class Cost:
     @property
     def cpu(self) -> float:
         return self.cpu_here + self.cpu_there
+
+
+def typical(costs: Iterable[Cost]) -> Cost:
+    """The median of each figure by itself."""
+    found = list(costs)
+    medians: dict[str, Any] = {field.name: median(getattr(each, field.name) for each in found) for field in fields(Cost)}
+    return Cost(**medians)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from tests.e2e.runs import CHECKOUT
 
+from .figures import median
+
 WRITERS = (1, 20)
 WRITES = 1000
 _SCOPE = "bench/web"
@@ -18,14 +20,14 @@ _SCOPE = "bench/web"
 
 @dataclass(frozen=True)
 class Rates:
-    """Writes in a second, by the number of writers."""
+    """Writes in a second, medians, by the number of writers."""
 
     rates: dict[int, float]
 
 
-def measure(url: str) -> Rates:
+def measure(url: str, rounds: int) -> Rates:
     """All writes go to one document, which is the worst case: nothing can be done side by side."""
-    return Rates({writers: _rate(url, writers) for writers in WRITERS})
+    return Rates({writers: median(_rate(url, writers) for _round in range(rounds)) for writers in WRITERS})
 
 
 def _rate(url: str, writers: int) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.e2e.runs import CHECKOUT
 
-from .cost import Cost, playbook
+from .cost import Cost, playbook, typical
 from .figures import median
 from .fleet import Fleet
 
@@ -84,5 +84,4 @@ def _typical(found: list[Marginal]) -> Marginal:
     def middle(name: str) -> float:
         return median(getattr(each, name) for each in found)
 
-    whole = sorted((each.whole for each in found), key=lambda cost: cost.wall)[len(found) // 2]
-    return Marginal(middle("cpu_here"), middle("cpu_there"), middle("modules"), middle("started"), whole)
+    return Marginal(middle("cpu_here"), middle("cpu_there"), middle("modules"), middle("started"), typical(each.whole for each in found))

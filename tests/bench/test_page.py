@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.runs import CHECKOUT
 
 from . import page, repair, store, sweep
-from .cost import Cost
+from .cost import Cost, typical
 
 FEW = Cost(wall=2, cpu_here=1, cpu_there=2, started_here=10, started_there=20, modules_there=5)
 MANY = Cost(wall=9, cpu_here=5, cpu_there=12, started_here=30, started_there=60, modules_there=25)
@@ -38,6 +38,11 @@ def test_marginal_cost_is_the_difference_by_the_instances_more() -> None:
 def test_typical_marginal_is_made_of_medians() -> None:
     found = [replace(sweep._marginal(FEW, MANY), cpu_here=cpu) for cpu in (0.1, 0.9, 0.2)]
     assert sweep._typical(found).cpu_here == 0.2
+
+
+def test_typical_cost_is_made_of_medians_too() -> None:
+    runs = [replace(FEW, wall=1, cpu_here=9), replace(FEW, wall=2, cpu_here=1), replace(FEW, wall=3, cpu_here=4)]
+    assert typical(runs) == replace(FEW, wall=2, cpu_here=4)
 
 
 def test_page_says_whether_each_goal_is_met_by_the_median_of_the_rounds() -> None:

@@ -28,7 +28,7 @@ THRESHOLD = 3
 _LABEL = {"selfheal.demo": IDENTITY}
 _LOOPBACK = "127.0.0.1"
 # Seconds. A service in production gets more of each, and more than one attempt to answer.
-_POLICY = {"startup_grace": 1, "stable_window": 1, "verify_timeout": 3, "backoff": [0], "threshold": THRESHOLD}
+_POLICY = {"startup_grace": 0, "stable_window": 1, "verify_timeout": 3, "backoff": [0], "threshold": THRESHOLD}
 _PROBES = [{"kind": "docker"}, {"kind": "container"}, {"kind": "http", "url": "{{ recovery_url }}", "attempts": 1}]
 
 

@@ -23,6 +23,9 @@ from ansible_collections.selfheal.recovery.plugins.module_utils import _carried
 
 _PACKAGE = PurePath("ansible_collections/selfheal/recovery/plugins/module_utils")
 
+# Results with these make Ansible do something; a host must not.
+_ANSIBLES_OWN = frozenset({"add_host", "add_group", "ansible_facts"})
+
 # The zip is a file in memory, so that a host whose disk is full can still be measured, and nothing of it is left behind.
 _BOOT = """
 import os, sys
@@ -47,20 +50,30 @@ def interpreter(action: ActionBase, task_vars: Mapping[str, Any]) -> str:
 
 def carry(action: ActionBase, task_vars: Mapping[str, Any], function: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
     """What ``function`` makes of ``params`` on the host; ``None`` where Ansible would not send a module over an open connection."""
-    python = interpreter(action, task_vars) or str(constants.config.get_config_value("INTERPRETER_PYTHON"))
-    connection = action._connection
-    if not python.startswith("/") or connection._shell.SHELL_FAMILY != "sh" or not connection.is_pipelining_enabled():
+    python = (interpreter(action, task_vars) or str(constants.config.get_config_value("INTERPRETER_PYTHON"))).strip()
+    if not python.startswith("/") or action._connection._shell.SHELL_FAMILY != "sh" or not action._is_pipelining_enabled("new"):
         return None
     request = {"function": function, "params": params, "check_mode": bool(action._task.check_mode), "diff": bool(action._task.diff)}
     words = shlex.join([python, "-I", "-S", "-B", "-c", f"exec({_BOOT!r})"])  # one line, for login shells that want it so
     data = b"%d\n%s%s" % (len(PAYLOAD), PAYLOAD, json.dumps(request, default=str).encode())
     done = action._low_level_execute_command(f"{action._compute_environment_string()} {words}".strip(), sudoable=True, in_data=data)
-    for line in reversed(done["stdout"].splitlines()):
-        if line.startswith(_carried.MARK):
-            result: dict[str, Any] = json.loads(line[len(_carried.MARK) :])
-            return result
+    result = _result(done["stdout"])
+    if result is not None:
+        return result
     said = {"module_stdout": done["stdout"], "module_stderr": done["stderr"], "rc": done["rc"]}
     return {"failed": True, "msg": f"{python} ended with status {done['rc']} and without a result", **said}
+
+
+def _result(stdout: str) -> dict[str, Any] | None:
+    """The module's result among all that was said; ``None`` when there is none, or only a part of it."""
+    said = [line[len(_carried.MARK) :] for line in stdout.splitlines() if line.startswith(_carried.MARK)]
+    try:
+        result = json.loads(said[-1]) if said else None
+    except ValueError:
+        return None
+    if not isinstance(result, dict):
+        return None
+    return {key: value for key, value in result.items() if key not in _ANSIBLES_OWN and not key.startswith("_ansible_")}
 
 
 def _packed() -> bytes:

@@ -9,10 +9,12 @@ recovery does here. Elsewhere, and wherever the task asks for another user, inte
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any, Mapping
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors import RecoveryError
@@ -39,11 +41,13 @@ class ControlAction(ActionBase):  # type: ignore[misc]  # ansible-core is not ty
         if not self._at_home(task_vars or {}):
             result: dict[str, Any] = self._execute_module(module_name=self.module, task_vars=task_vars)
             return result
-        _validation, params = self.validate_argument_spec(self.spec())
+        validation, params = self.validate_argument_spec(self.spec())
+        secrets = frozenset(validation._no_log_values)
+        os.chdir(self._loader.get_basedir())  # relative paths mean the same as in a module; this process ends with the task
         try:
-            return dict(self.answer(_plain(params), bool(self._task.check_mode)))
+            return dict(remove_values(self.answer(_plain(params), bool(self._task.check_mode)), secrets))
         except RecoveryError as error:
-            raise AnsibleActionFail(str(error), result={"reason": error.reason}) from None
+            raise AnsibleActionFail(remove_values(str(error), secrets), result={"reason": error.reason}) from None
 
     def _at_home(self, task_vars: Mapping[str, Any]) -> bool:
         """Whether the task is for this machine, this user, this interpreter and this environment."""

@@ -110,7 +110,7 @@ class EvidenceStore:
         terminal = bool((inspect.get("Config") or {}).get("Tty"))
         identity = str(inspect.get("Id") or "")
         logs = Background(lambda: engine.logs(identity, LOG_LINES, terminal, _LOG_BYTES, deadline), "logs")
-        health = Background(lambda: prober.measure(deadline.left), "probes")
+        health = Background(lambda: prober.impatient().measure(deadline.left), "probes")
         folder = _Folder(place, self._session_bytes - _size(place.parent), evidence)
         folder.add("inspect.json", _json(masker, _without_values(inspect)))
         with _noted(evidence, "probes"):

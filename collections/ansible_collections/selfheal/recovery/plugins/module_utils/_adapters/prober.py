@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Mapping, Sequence
 
@@ -55,6 +55,12 @@ class Prober:
     seconds: float = MODULE_DEADLINE
     clock: Clock = SystemClock()
     check_mode: bool = False
+
+    def impatient(self) -> Prober:
+        """The same, but asking once where this one asks again before it believes: for a look that nothing is decided on."""
+        once = {"attempts": 1}
+        probes = tuple(replace(probe, options={**probe.options, **once}) if once.keys() <= probe.options.keys() else probe for probe in self.probes)
+        return replace(self, probes=probes)
 
     def measure(self, seconds: float | None = None) -> Measurement:
         """One measurement; it ends within ``seconds`` (default: the prober's) whatever hangs, and never raises for what it finds."""

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.selfheal.recovery.plugins.module_utils._adapters.evidence import EvidenceStore
 from ansible_collections.selfheal.recovery.plugins.module_utils._domain.scope import Scope
-from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.servers import FakeClock, FakeEngine, container, frame
+from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.servers import FakeClock, FakeEngine, RawServer, container, frame, says
 from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.test_prober import Bench
 
 SCOPE = Scope.parse("production/web/web1")
@@ -29,8 +29,8 @@ class Scene:
         )
         self.engine: FakeEngine = self.bench.start(self.inspect)
 
-    def capture(self, session="recovery-20260101T000000Z-0123abcd", scope=SCOPE, seconds=3.0, **options):
-        prober = self.bench.prober({"kind": "docker"}, {"kind": "container"})
+    def capture(self, session="recovery-20260101T000000Z-0123abcd", scope=SCOPE, seconds=3.0, probes=(), **options):
+        prober = self.bench.prober({"kind": "docker"}, {"kind": "container"}, *probes)
         store = EvidenceStore(self.guard, FakeClock(), **options)
         return store.capture(session, scope, self.inspect, prober.engine, prober, seconds)
 
@@ -43,6 +43,13 @@ def scene(tmp_path):
     scene = Scene(tmp_path)
     yield scene
     scene.engine.__exit__()
+
+
+def test_evidence_asks_once_what_is_decided_already(scene):
+    """The repair waits for it."""
+    with RawServer(says(500)) as server:
+        scene.capture(probes=[{"kind": "http", "url": f"http://127.0.0.1:{server.port}/", "attempts": 3}])
+        assert len(server.requests) == 1
 
 
 def test_everything_that_a_restart_destroys_is_saved(scene):

@@ -21,7 +21,7 @@ def plugin(of, answer, check_mode=False, **arguments):
     """An action plugin whose module answers with ``answer``, or raises it."""
     task = SimpleNamespace(args=arguments, async_val=0, check_mode=check_mode, action="x", delegate_to=None)
     shell = SimpleNamespace(tmpdir=None, SHELL_FAMILY="sh")
-    connection = SimpleNamespace(_shell=shell, is_pipelining_enabled=lambda: False)
+    connection = SimpleNamespace(_shell=shell, is_pipelining_enabled=lambda _asynchronous=False: False)
     action = of.ActionModule(task, connection, SimpleNamespace(remote_addr="192.0.2.1"), None, None)
     action.sent = []
 

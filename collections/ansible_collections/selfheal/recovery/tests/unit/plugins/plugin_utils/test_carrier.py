@@ -12,8 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from ansible.plugins.action import ActionBase
 
 from ansible_collections.selfheal.recovery.plugins.action import container_restart, service_health_info
+from ansible_collections.selfheal.recovery.plugins.module_utils._carried import MARK
 from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.servers import FakeEngine, RawServer, container, says
 from ansible_collections.selfheal.recovery.tests.unit.plugins.module_utils.test_fence import fence_of
 
@@ -27,7 +29,7 @@ class Sent:
     def __init__(self, of, temporary, arguments, python=sys.executable, pipelining=True, family="sh", check_mode=False, noise=""):
         task = SimpleNamespace(args=arguments, async_val=0, check_mode=check_mode, diff=False, action="x", delegate_to=None)
         shell = SimpleNamespace(tmpdir=None, SHELL_FAMILY=family)
-        connection = SimpleNamespace(_shell=shell, is_pipelining_enabled=lambda: pipelining)
+        connection = SimpleNamespace(_shell=shell, is_pipelining_enabled=lambda _asynchronous=False: pipelining)
         self.action = of.ActionModule(task, connection, SimpleNamespace(remote_addr="192.0.2.1"), None, SimpleNamespace(template=lambda text: text))
         self.action._execute_module = lambda **_asked: dict(AS_MODULE)
         self.action._early_needs_tmp_path = lambda: False
@@ -117,12 +119,41 @@ def test_module_runs_as_any_other_where_the_light_way_is_not_to_be_had(tmp_path,
     assert sent.commands == []
 
 
+def test_module_runs_as_any_other_when_its_files_are_to_be_kept(host, tmp_path, monkeypatch):
+    """With ansible-core 2.21 the connection alone does not know."""
+    monkeypatch.setattr(ActionBase, "_is_pipelining_enabled", lambda _action, style, wrap_async=False: False)
+    assert Sent(service_health_info, tmp_path, {"scope": SCOPE, "container": "web"}).run() == {**AS_MODULE, "policy": {}}
+
+
 @pytest.mark.parametrize(("python", "words"), [("/nowhere/python3", "/nowhere/python3"), ("/bin/false", "ended with status 1 and without a result")])
 def test_interpreter_that_gives_no_result_is_unknown_with_its_last_words(tmp_path, python, words):
     sent = Sent(service_health_info, tmp_path, {"scope": SCOPE, "container": "web"}, python=python)
     health = sent.run()["health"]
     assert health["overall_status"] == "unknown"
     assert words in health["errors"][0]
+
+
+def test_space_around_the_interpreters_name_is_no_part_of_it(host, engine):
+    sent = host(service_health_info)
+    sent.python = f" {sys.executable} "
+    assert sent.run()["stable"] is True
+
+
+@pytest.mark.parametrize("answer", ['{"changed": false, "health": {"overall_st', "", "[]", "null"])
+def test_answer_that_is_cut_short_or_none_is_unknown(tmp_path, answer):
+    """The host's process was killed while it spoke."""
+    sent = Sent(service_health_info, tmp_path, {"scope": SCOPE, "container": "web"})
+    sent.action._low_level_execute_command = lambda *_command, **_more: {"rc": 137, "stdout": f"\n{MARK}{answer}", "stderr": ""}
+    health = sent.run()["health"]
+    assert health["overall_status"] == "unknown"
+    assert "ended with status 137 and without a result" in health["errors"][0]
+
+
+def test_host_cannot_speak_as_ansible_itself(tmp_path):
+    sent = Sent(service_health_info, tmp_path, {"scope": SCOPE, "container": "web"})
+    told = {"changed": False, "health": {}, "add_host": {"host_name": "evil"}, "add_group": "recovery", "ansible_facts": {"a": 1}, "_ansible_no_log": False}
+    sent.action._low_level_execute_command = lambda *_command, **_more: {"rc": 0, "stdout": f"{MARK}{json.dumps(told)}\n", "stderr": ""}
+    assert sent.run() == {"changed": False, "health": {}, "policy": {}}
 
 
 def test_no_room_is_needed_on_the_host(host, engine, tmp_path):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import sys
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.selfheal.recovery.plugins.action import recovery_report, recovery_session
+from ansible_collections.selfheal.recovery.plugins.module_utils._domain.errors import RecoveryError
 
 NOTHING = {"instances": {}, "sessions": {}, "breakers": {}}
 ELSEWHERE = {"changed": False, "said": "elsewhere"}
@@ -21,7 +23,8 @@ def plugin(of, arguments, *, check_mode=False, transport="local", become=None, d
     task = SimpleNamespace(args=arguments, async_val=0, check_mode=check_mode, action="x", delegate_to=delegate_to, environment=environment)
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None), transport=transport, become=become)
     templar = SimpleNamespace(template=lambda text: sys.executable if text == "{{ ansible_playbook_python }}" else text)
-    action = of.ActionModule(task, connection, SimpleNamespace(remote_addr="x"), None, templar)
+    loader = SimpleNamespace(get_basedir=os.getcwd)
+    action = of.ActionModule(task, connection, SimpleNamespace(remote_addr="x"), loader, templar)
     action.asked = []
     action._execute_module = lambda **asked: action.asked.append(asked) or dict(ELSEWHERE)
     action._early_needs_tmp_path = lambda: False
@@ -72,6 +75,31 @@ def test_failure_carries_its_reason(begun):
     with pytest.raises(AnsibleActionFail) as caught:
         plugin(recovery_session, {**begun, "state": "settled"}).run(task_vars={})
     assert caught.value.result["reason"] == "bad_input"
+
+
+def test_relative_path_begins_at_the_playbook_as_in_a_module(tmp_path, monkeypatch):
+    """Else the gate would not see the breaker that the module circuit_breaker opened."""
+    (tmp_path / "playbooks").mkdir()
+    monkeypatch.chdir(tmp_path)
+    action = plugin(recovery_report, {"dest": "reports", "decision": NOTHING})
+    action._loader.get_basedir = lambda: str(tmp_path / "playbooks")
+    action.run(task_vars={})
+    assert [path.name for path in (tmp_path / "playbooks").iterdir()] == ["reports"]
+
+
+def test_secret_option_is_neither_in_results_nor_in_failures(begun, monkeypatch):
+    secret = begun["store"]
+    action = plugin(recovery_session, begun)
+    monkeypatch.setattr(action, "answer", lambda _params, _check_mode: {"changed": False, "detail": f"nobody answers at {secret}"})
+    assert action.run(task_vars={})["detail"] == "nobody answers at ********"
+
+    def fail(_params, _check_mode):
+        raise RecoveryError(f"nobody answers at {secret}")
+
+    monkeypatch.setattr(action, "answer", fail)
+    with pytest.raises(AnsibleActionFail) as caught:
+        action.run(task_vars={})
+    assert secret not in str(caught.value)
 
 
 def test_report_is_written_and_in_check_mode_is_not(tmp_path):
